@@ -1,0 +1,163 @@
+"""
+The contract of every tracker: start on a box, locate in the next frame, learn from what was seen.
+
+Images are BGR, uint8, (H, W, 3), as OpenCV has them; boxes are (x, y, w, h), see `geometry`.
+Locating and learning are separate calls so that a caller can publish in between or leave
+learning out. A tracker keeps all its state in the object: two trackers run side by side, and
+every random draw comes from the tracker's own generators, seeded by `Runtime.seed`.
+"""
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracking_nodes.errors import ImageError, NotStartedError
+from tracking_nodes.geometry import check_target
+from tracking_nodes.parameters import Settings
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """
+    Where and how a tracker computes.
+
+    device: 'auto', 'cpu' or 'cuda:N'. half: float16 features on a GPU. seed: of every random
+    draw. models: directory searched first for weights, or '' for `TRACKING_MODELS` and the
+    package's own.
+    """
+
+    device: str = 'auto'
+    half: bool = False
+    seed: int = 0
+    models: str = ''
+
+
+@dataclass(frozen=True)
+class Location:
+    """
+    Where a tracker believes the target is in one frame.
+
+    box: (4,), x, y, w, h in pixels. score: in [0, 1], calibrated so that 0.5 is the point of
+    doubt. present: whether the target is believed to be in the frame.
+    """
+
+    box: np.ndarray
+    score: float
+    present: bool
+
+
+class Tracker(ABC):
+    """
+    Base of all trackers; subclasses implement the methods with a leading underscore.
+
+    A subclass names its parameters in `settings_class`.
+    """
+
+    settings_class = Settings
+
+    def __init__(self, settings=None, runtime=None):
+        """
+        Load everything the tracker needs to start; no target yet.
+
+        :param settings: an object of `settings_class`, or None for its defaults.
+        :param runtime: a `Runtime`, or None for its defaults.
+        """
+        self.settings = settings if settings is not None else self.settings_class()
+        self.runtime = runtime if runtime is not None else Runtime()
+        self.started = False
+
+    def start(self, image, box):
+        """
+        Forget any earlier target and begin to track the one in the box.
+
+        :param image: (H, W, 3) uint8, BGR.
+        :param box: (x, y, w, h) of the target in this image.
+        :raises BoxError: the box cannot be started on; an earlier target is kept.
+        :raises ImageError: the image is not an image of this form; an earlier target is kept.
+        """
+        height, width = check_image(image)
+        box = check_target(box, width, height)
+        self.reset()
+        self._start(image, box)
+        self.started = True
+
+    def locate(self, image):
+        """
+        Find the target in the next frame.
+
+        :param image: (H, W, 3) uint8, BGR.
+        :return: a `Location`.
+        :raises NotStartedError: no target was given yet.
+        """
+        self._require_target()
+        check_image(image)
+        return self._locate(image)
+
+    def learn(self):
+        """
+        Take up what the last located frame taught, by the tracker's own update schedule.
+
+        :return: whether the model changed.
+        :raises NotStartedError: no target was given yet.
+        """
+        self._require_target()
+        return self._learn()
+
+    def relocate(self, box):
+        """
+        Move the search position without learning, for re-detection or a change of resolution.
+
+        :param box: (x, y, w, h) around which the next frame is searched.
+        """
+        self._require_target()
+        self._relocate(np.asarray(box, dtype=np.float64))
+
+    def reset(self):
+        """Forget the target and all that was learned of it; the weights stay loaded."""
+        self.started = False
+        self._reset()
+
+    def warm_up(self, width=640, height=480):
+        """Run once on noise, so that the first real frame is not the slow one; then reset."""
+        noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        self.start(noise, (width * 0.4, height * 0.4, width * 0.2, height * 0.2))
+        self.locate(noise)
+        self.learn()
+        self.reset()
+
+    def _require_target(self):
+        if not self.started:
+            raise NotStartedError('no target yet: call start(image, box) first')
+
+    @abstractmethod
+    def _start(self, image, box):
+        """Begin on a checked image and box; state of earlier targets is already gone."""
+
+    @abstractmethod
+    def _locate(self, image):
+        """Return the `Location` in a checked image."""
+
+    @abstractmethod
+    def _learn(self):
+        """Return whether the model changed."""
+
+    @abstractmethod
+    def _relocate(self, box):
+        """Take the box as the last known position."""
+
+    @abstractmethod
+    def _reset(self):
+        """Forget the target and seed all generators anew."""
+
+
+def check_image(image):
+    """
+    Return (height, width) of an image a tracker accepts.
+
+    :raises ImageError: not (H, W, 3) uint8 or empty.
+    """
+    shape, kind = getattr(image, 'shape', None), getattr(image, 'dtype', None)
+    if shape is None or len(shape) != 3 or shape[2] != 3 or kind != np.uint8 or 0 in shape:
+        raise ImageError(f'a tracker takes (H, W, 3) uint8 BGR images, got shape {shape}, '
+                         f'type {kind}; convert it with tracking_nodes.imaging first')
+    return shape[0], shape[1]
