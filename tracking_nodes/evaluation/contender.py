@@ -1,0 +1,93 @@
+"""A tracker as it enters a benchmark: under a label, with its settings, on a device."""
+from dataclasses import asdict, dataclass, field
+import hashlib
+from importlib import metadata
+from pathlib import Path
+import platform
+
+from tracking_nodes.errors import SettingError
+from tracking_nodes.trackers import registry
+from tracking_nodes.trackers.base import Runtime
+
+
+@dataclass(frozen=True)
+class Contender:
+    """
+    One row of a benchmark's table.
+
+    label: name of its results. tracker: a name of the registry. values: settings that
+    differ from the defaults. runtime: device and seed.
+    """
+
+    label: str
+    tracker: str
+    values: dict = field(default_factory=dict)
+    runtime: Runtime = Runtime()
+
+    def create(self):
+        """Return a new tracker."""
+        return registry.create(self.tracker, self.values, self.runtime)
+
+    def identity(self):
+        """
+        Return all that decides the boxes but the sequence: results are mixed only if it agrees.
+
+        :raises SettingError: unknown tracker or setting.
+        """
+        settings = registry.tracker_class(self.tracker).settings_class.parse(self.values)
+        return {'tracker': self.tracker, 'settings': settings.as_dict(),
+                'runtime': asdict(self.runtime), 'code': code_hash()}
+
+
+def parse_contenders(names, assignments, runtime):
+    """
+    Return the contenders of a command line.
+
+    :param names: 'tracker' or 'tracker:label' each.
+    :param assignments: 'key=value' for all of them or 'label.key=value' for one.
+    :param runtime: a `Runtime` for all.
+    :raises SettingError: a label twice, or an assignment that is not of this form.
+    """
+    labels = {}
+    for name in names:
+        tracker, _, label = name.partition(':')
+        label = label or tracker
+        if label in labels:
+            raise SettingError(f'tracker label {label!r} twice; give one another label, as in '
+                               f'{tracker}:other')
+        if Path(label).name != label or label.startswith('.'):
+            raise SettingError(f'label {label!r} cannot name a folder')
+        labels[label] = (tracker, {})
+    for assignment in assignments:
+        key, equals, value = assignment.partition('=')
+        label, dot, name = key.rpartition('.')
+        if not equals or (dot and label not in labels):
+            raise SettingError(f'{assignment!r} is neither key=value nor LABEL.key=value with a '
+                               f'label of {", ".join(labels)}')
+        for values in [labels[label][1]] if dot else [row[1] for row in labels.values()]:
+            values[name] = value
+    return [Contender(label, tracker, values, runtime)
+            for label, (tracker, values) in labels.items()]
+
+
+def code_hash():
+    """Return a digest of the code that trackers are made of."""
+    package = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for folder in ('trackers', 'online', 'nn'):
+        for path in sorted((package / folder).rglob('*.py')):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def surroundings():
+    """Return versions and machine, for the record; it does not decide whether results mix."""
+    known = {}
+    for name in ('tracking_nodes', 'torch', 'torchvision', 'numpy', 'opencv-python',
+                 'opencv-python-headless', 'opencv-contrib-python',
+                 'opencv-contrib-python-headless'):
+        try:
+            known[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {'python': platform.python_version(), 'machine': platform.platform(), **known}

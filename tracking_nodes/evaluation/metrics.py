@@ -1,0 +1,250 @@
+"""
+One-pass metrics of a single target: pure functions over boxes, and what each metric is called.
+
+All boxes are (N, 4) float64, x, y, w, h in pixels. No function changes its arguments. Tools of the
+field compute different numbers under one name; a `Variant` says which reading is meant:
+
+================  ============  ====================================  =========================
+variant           first frame   frames without ground truth           as in
+================  ============  ====================================  =========================
+`visible`         as written    left out of every mean                this package's default
+`otb`             ground truth  missed by success, hit by precision   OTB MATLAB toolkit
+`pysot`           as written    missed by success, hit by precision   pysot-toolkit
+`pytracking`      ground truth  missed by success and precision       pytracking
+`got10k`          ground truth  compared as they are                  got10k toolkit, `otb.py`
+================  ============  ====================================  =========================
+
+They agree wherever every frame has ground truth and the first box is the given one.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracking_nodes.errors import SequenceError
+from tracking_nodes.geometry import iou
+
+SUCCESS_THRESHOLDS = np.linspace(0, 1, 21)
+PRECISION_THRESHOLDS = np.arange(51)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """
+    How a tool treats the first frame and frames without ground truth.
+
+    first: 'written' or 'truth'. absent: 'left out', 'otb' (overlap -1 and error -1, so that
+    every precision threshold counts it as a hit), 'missed' (overlap -1, error inf) or 'as is'.
+    """
+
+    first: str
+    absent: str
+
+
+VARIANTS = {
+    'visible': Variant('written', 'left out'),
+    'otb': Variant('truth', 'otb'),
+    'pysot': Variant('written', 'otb'),
+    'pytracking': Variant('truth', 'missed'),
+    'got10k': Variant('truth', 'as is'),
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a number of `Score` is: its name, definition, range and which direction is better."""
+
+    key: str
+    name: str
+    definition: str
+    low: float
+    high: float
+    higher_is_better: bool
+
+
+METRICS = (
+    Metric('auc', 'success AUC', 'mean share of frames with IoU > t, t = 0, 0.05 .. 1 '
+           '(21 thresholds, OTB); a perfect tracker has 20/21', 0, 20 / 21, True),
+    Metric('dp20', 'precision at 20 px', 'share of frames with centre error <= 20 px (OTB)',
+           0, 1, True),
+    Metric('os50', 'OS0.5', 'share of frames with IoU > 0.5', 0, 1, True),
+    Metric('cle', 'CLE', 'mean centre error in pixels over frames with ground truth',
+           0, np.inf, False),
+    Metric('mean_overlap', 'mean overlap', 'mean IoU over frames with ground truth', 0, 1, True),
+    Metric('norm_precision', 'normalised precision', 'share of frames with centre error, divided '
+           'by width and height of the ground truth, <= 0.2 (pysot, pytracking)', 0, 1, True),
+    Metric('ao', 'AO', 'GOT-10k: mean IoU over frames with ground truth but the first, boxes cut '
+           'at the image', 0, 1, True),
+    Metric('sr50', 'SR0.5', 'GOT-10k: share of those frames with IoU > 0.5', 0, 1, True),
+    Metric('sr75', 'SR0.75', 'GOT-10k: share of those frames with IoU > 0.75', 0, 1, True),
+    Metric('fps', 'fps', 'frames divided by the sum of their seconds, start included',
+           0, np.inf, True),
+    Metric('fps_got10k', 'fps (got10k)', 'mean of 1 / seconds of each frame: above fps wherever '
+           'frames differ', 0, np.inf, True),
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """
+    All metrics of one run on one sequence, by the keys of `METRICS`.
+
+    success: (21,), share of frames above each of `SUCCESS_THRESHOLDS`. precision: (51,), share
+    within each of `PRECISION_THRESHOLDS`. frames: length of the sequence.
+    """
+
+    values: dict
+    success: np.ndarray
+    precision: np.ndarray
+    frames: int
+
+
+def has_truth(truth):
+    """Return (N,) bool: rows of ground truth that are finite and have an area."""
+    truth = np.asarray(truth, dtype=np.float64)
+    with np.errstate(invalid='ignore'):
+        return np.isfinite(truth).all(axis=-1) & (truth[..., 2:] > 0).all(axis=-1)
+
+
+def repeat_missing(boxes):
+    """Return boxes with each non-finite row replaced by the one before, as OTB's tools do."""
+    boxes = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+    known = np.isfinite(boxes).all(axis=1)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(boxes)), -1))
+    return np.where((last >= 0)[:, None], boxes[last], np.nan)
+
+
+def centre_errors(boxes, truth):
+    """Return (N,) distances between box centres in pixels."""
+    return np.linalg.norm(_centres(boxes) - _centres(truth), axis=-1)
+
+
+def normalised_errors(boxes, truth):
+    """Return (N,) centre distances in units of the ground truth's width and height."""
+    size = np.asarray(truth, dtype=np.float64)[..., 2:]
+    size = np.where(size > 0, size, np.nan)
+    return np.linalg.norm((_centres(boxes) - _centres(truth)) / size, axis=-1)
+
+
+def success_curve(overlaps):
+    """Return (21,) shares of frames with overlap > each threshold."""
+    return (np.asarray(overlaps)[:, None] > SUCCESS_THRESHOLDS).mean(axis=0)
+
+
+def precision_curve(errors):
+    """Return (51,) shares of frames with error <= each threshold."""
+    return (np.asarray(errors)[:, None] <= PRECISION_THRESHOLDS).mean(axis=0)
+
+
+def frame_scores(boxes, truth, variant='visible'):
+    """
+    Return what a variant scores in each frame.
+
+    :param boxes: (N, 4) predicted; NaN rows repeat the one before.
+    :param truth: (N, 4) ground truth; NaN rows where there is none.
+    :param variant: a key of `VARIANTS`.
+    :return: overlaps (M,) and centre errors (M,) in pixels; M < N where frames are left out.
+    :raises SequenceError: the two differ in length, or no frame has ground truth.
+    """
+    rule = VARIANTS[variant]
+    truth = np.asarray(truth, dtype=np.float64).reshape(-1, 4)
+    boxes = repeat_missing(boxes)
+    valid = has_truth(truth)
+    if len(boxes) != len(truth):
+        raise SequenceError(f'{len(boxes)} result boxes for {len(truth)} boxes of ground truth; '
+                            'results need one line per frame')
+    if not valid.any():
+        raise SequenceError(f'none of {len(truth)} frames has ground truth, nothing to score')
+    if rule.first == 'truth' and valid[0]:
+        boxes = np.concatenate([truth[:1], boxes[1:]])
+    overlaps, errors = iou(boxes, truth), centre_errors(boxes, truth)
+    if rule.absent == 'left out':
+        return overlaps[valid], errors[valid]
+    if rule.absent == 'as is':
+        return overlaps, errors
+    missed_error = -1 if rule.absent == 'otb' else np.inf
+    return np.where(valid, overlaps, -1), np.where(valid, errors, missed_error)
+
+
+def score(boxes, truth, seconds, image_size, variant='visible'):
+    """
+    Return every metric of one run.
+
+    :param boxes: (N, 4) predicted.
+    :param truth: (N, 4) ground truth; NaN rows where there is none.
+    :param seconds: (N,) tracker time of each frame; 0 where it did not run.
+    :param image_size: (width, height) in pixels, at which GOT-10k cuts the boxes.
+    :param variant: a key of `VARIANTS`, for the first three metrics.
+    :return: a `Score`.
+    :raises SequenceError: boxes and truth do not fit together.
+    """
+    overlaps, errors = frame_scores(boxes, truth, variant)
+    success, precision = success_curve(overlaps), precision_curve(errors)
+    seen_overlaps, seen_errors = frame_scores(boxes, truth)
+    valid = has_truth(truth)
+    with np.errstate(invalid='ignore'):
+        normalised = normalised_errors(repeat_missing(boxes)[valid], np.asarray(truth)[valid])
+        near = normalised <= 0.2
+    values = {'auc': success.mean(), 'dp20': precision[20], 'os50': success[10],
+              'cle': seen_errors.mean(), 'mean_overlap': seen_overlaps.mean(),
+              'norm_precision': near.mean(), **got10k_scores(boxes, truth, image_size),
+              'fps': frames_per_second(seconds), 'fps_got10k': mean_frame_rate(seconds)}
+    return Score({key: float(value) for key, value in values.items()},
+                 success, precision, len(valid))
+
+
+def got10k_scores(boxes, truth, image_size):
+    """
+    Return AO, SR0.5 and SR0.75 of GOT-10k by key; NaN when only the first frame can be scored.
+
+    The first frame and frames without ground truth are left out, all boxes are cut at the image.
+    """
+    valid = has_truth(truth)
+    valid[0] = False
+    overlaps = iou(_cut(repeat_missing(boxes)[valid], image_size),
+                   _cut(np.asarray(truth, dtype=np.float64)[valid], image_size))
+    if not len(overlaps):
+        return {'ao': np.nan, 'sr50': np.nan, 'sr75': np.nan}
+    return {'ao': overlaps.mean(), 'sr50': (overlaps > 0.5).mean(),
+            'sr75': (overlaps > 0.75).mean()}
+
+
+def frames_per_second(seconds):
+    """Return frames / sum of seconds, over frames with a time above 0."""
+    seconds = _measured(seconds)
+    return len(seconds) / seconds.sum() if len(seconds) else np.nan
+
+
+def mean_frame_rate(seconds):
+    """Return the mean of 1 / seconds, over frames with a time above 0, as got10k has it."""
+    seconds = _measured(seconds)
+    return (1 / seconds).mean() if len(seconds) else np.nan
+
+
+def mean_values(rows):
+    """
+    Return the mean over sequences of every metric, as OTB does.
+
+    :param rows: one mapping of metric to value per sequence; NaN values are left out.
+    """
+    return {key: _finite_mean([row[key] for row in rows]) for key in rows[0]}
+
+
+def _finite_mean(values):
+    values = np.asarray(values, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float('nan')
+
+
+def _measured(seconds):
+    seconds = np.asarray(seconds, dtype=np.float64)
+    return seconds[seconds > 0]
+
+
+def _centres(boxes):
+    boxes = np.asarray(boxes, dtype=np.float64)
+    return boxes[..., :2] + boxes[..., 2:] / 2
+
+
+def _cut(boxes, image_size):
+    low = np.clip(boxes[:, :2], 0, image_size)
+    return np.concatenate([low, np.clip(boxes[:, 2:], 0, image_size - low)], axis=1)
