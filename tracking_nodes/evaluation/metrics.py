@@ -156,7 +156,8 @@ def frame_scores(boxes, truth, variant='visible'):
         raise SequenceError(f'none of {len(truth)} frames has ground truth, nothing to score')
     if rule.first == 'truth' and valid[0]:
         boxes = np.concatenate([truth[:1], boxes[1:]])
-    overlaps, errors = iou(boxes, truth), centre_errors(boxes, truth)
+    # Rounding can lift the overlap of equal boxes above 1, past the last strict threshold.
+    overlaps, errors = np.minimum(iou(boxes, truth), 1), centre_errors(boxes, truth)
     if rule.absent == 'left out':
         return overlaps[valid], errors[valid]
     if rule.absent == 'as is':
