@@ -5,7 +5,10 @@ from importlib import metadata
 from pathlib import Path
 import platform
 
+import cv2
+
 from tracking_nodes.errors import SettingError
+from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
@@ -15,8 +18,8 @@ class Contender:
     """
     One row of a benchmark's table.
 
-    label: name of its results. tracker: a name of the registry. values: settings that
-    differ from the defaults. runtime: device and seed.
+    label: name of its results. tracker: a name of the registry or of `PEERS`. values: settings
+    that differ from the defaults. runtime: device and seed.
     """
 
     label: str
@@ -26,7 +29,8 @@ class Contender:
 
     def create(self):
         """Return a new tracker."""
-        return registry.create(self.tracker, self.values, self.runtime)
+        cls = self._class()
+        return cls(cls.settings_class.parse(self.values), self.runtime)
 
     def identity(self):
         """
@@ -34,9 +38,13 @@ class Contender:
 
         :raises SettingError: unknown tracker or setting.
         """
-        settings = registry.tracker_class(self.tracker).settings_class.parse(self.values)
-        return {'tracker': self.tracker, 'settings': settings.as_dict(),
-                'runtime': asdict(self.runtime), 'code': code_hash()}
+        code = f'opencv {cv2.__version__}' if self.tracker in PEERS else code_hash()
+        return {'tracker': self.tracker,
+                'settings': self._class().settings_class.parse(self.values).as_dict(),
+                'runtime': asdict(self.runtime), 'code': code}
+
+    def _class(self):
+        return PEERS.get(self.tracker) or registry.tracker_class(self.tracker)
 
 
 def parse_contenders(names, assignments, runtime):
