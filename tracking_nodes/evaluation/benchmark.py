@@ -11,6 +11,7 @@ import signal
 
 import cv2
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from tracking_nodes.errors import SequenceError, SettingError
 from tracking_nodes.evaluation import results
@@ -65,15 +66,17 @@ def run_benchmark(contenders, sequences, folder, *, jobs=1, variant='visible', o
     if done:
         _log.info('%d of %d runs are already in %s', len(done), len(done) + len(waiting), folder)
     frames = sum(len(job.sequence) for job in waiting)
-    with tqdm(total=frames, unit='frame', disable=None, smoothing=0.05) as bar:
+    with logging_redirect_tqdm(), tqdm(total=frames, unit='frame', disable=None) as bar:
         runs = _run_here(waiting, bar, on_frame) if jobs == 1 else _run_apart(waiting, bar, jobs)
         for job, run in runs:
             label, name = job.contender.label, job.sequence.name
             results.write_result(folder, label, name,
                                  results.Result(run, job.sequence.boxes, job.record))
             scores.setdefault(label, {})[name] = score_stored(folder, label, name, variant)
-            results.write_summary(folder, scores)
-    results.write_summary(folder, scores)
+            _log.info('%s on %s: %s', label, name, ', '.join(
+                f'{key} {scores[label][name].values[key]:.3f}' for key in results.SUMMARY_KEYS))
+            results.write_summary(folder, scores, variant)
+    results.write_summary(folder, scores, variant)
     return scores
 
 

@@ -2,7 +2,7 @@
 The results folder, written and read.
 
     DIR/summary.json                  {tracker: {'overall': {...}, 'sequences': {name: {...}}}}
-    DIR/metrics.json                  the same with every metric of `metrics.METRICS` and curves
+    DIR/metrics.json                  the same with every metric, the curves and the variant
     DIR/<tracker>/<sequence>.txt          x,y,w,h per frame, 0-based pixels
     DIR/<tracker>/<sequence>_score.txt    score in [0, 1] per frame
     DIR/<tracker>/<sequence>_present.txt  1 or 0 per frame: whether the target was believed there
@@ -109,12 +109,13 @@ def forget(folder, tracker):
             path.unlink()
 
 
-def write_summary(folder, scores):
+def write_summary(folder, scores, variant):
     """
     Write `summary.json` and `metrics.json`.
 
     :param folder: the results folder.
     :param scores: {tracker: {sequence: Score}}.
+    :param variant: key of `metrics.VARIANTS` they were scored with.
     """
     summary, metrics = {}, {}
     for tracker, rows in scores.items():
@@ -126,7 +127,7 @@ def write_summary(folder, scores):
         metrics[tracker] = {
             'overall': {**overall, **_curves(list(rows.values()))},
             'sequences': {name: {**row, **_curves([rows[name]])} for name, row in full.items()}}
-    write_json(Path(folder) / 'metrics.json', metrics)
+    write_json(Path(folder) / 'metrics.json', {'variant': variant, 'trackers': metrics})
     write_json(Path(folder) / 'summary.json', summary)
 
 
