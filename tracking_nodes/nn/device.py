@@ -1,0 +1,45 @@
+"""The one place where the name of a device becomes a device, and where its memory is read."""
+import gc
+
+import torch
+
+from tracking_nodes.errors import DeviceError
+
+
+def resolve_device(name):
+    """
+    Return the torch device of a name; what is asked for is given or refused, never replaced.
+
+    :param name: 'auto' (the first GPU, or the CPU where there is none), 'cpu', 'cuda', 'cuda:N'.
+    :raises DeviceError: unknown name, or a GPU that is not there.
+    """
+    if name == 'auto':
+        return torch.device('cuda:0' if torch.cuda.is_available() else 'cpu')
+    if name == 'cpu':
+        return torch.device('cpu')
+    kind, colon, number = name.partition(':')
+    if kind != 'cuda' or (colon and not number.isdecimal()):
+        raise DeviceError(f'no device {name!r}; use auto, cpu, cuda or cuda:N')
+    index = int(number) if number else 0
+    if not torch.cuda.is_available():
+        raise DeviceError(f'device {name!r} was asked for, but PyTorch {torch.__version__} finds '
+                          'no CUDA here; install a driver and a CUDA build of PyTorch, or use '
+                          'auto or cpu')
+    if index >= torch.cuda.device_count():
+        raise DeviceError(f'device {name!r} was asked for, but there are only '
+                          f'{torch.cuda.device_count()} GPUs; use cuda:0 to '
+                          f'cuda:{torch.cuda.device_count() - 1}')
+    return torch.device('cuda', index)
+
+
+def memory_in_use(device):
+    """Return the bytes that tensors hold on a GPU; 0 for the CPU."""
+    return torch.cuda.memory_allocated(device) if device.type == 'cuda' else 0
+
+
+def release_memory(device):
+    """Give memory that no tensor uses any more back to the GPU."""
+    gc.collect()
+    if device.type == 'cuda':
+        with torch.cuda.device(device):
+            torch.cuda.empty_cache()

@@ -1,0 +1,164 @@
+"""The tracker node's parameters: one table, declared in ROS with descriptors and ranges."""
+from dataclasses import dataclass
+import math
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+from tracking_nodes.errors import BoxError, SettingError
+from tracking_nodes.nodes.requests import parse_box
+from tracking_nodes.nodes.target import Thresholds
+from tracking_nodes.parameters import Settings, setting, specs
+
+# Read once when the process starts; all other parameters can be set while unconfigured.
+READ_ONLY = ('autostart', 'diagnostics_period')
+
+
+@dataclass(frozen=True)
+class NodeSettings(Settings):
+    """Parameters of the tracker node; those of the tracker itself are under `<tracker>.`."""
+
+    tracker: str = setting('rman', 'which tracker runs; tracking_benchmark list names them')
+    device: str = setting(
+        'auto', "where the tracker computes: auto, cpu, cuda or cuda:N; a GPU that is asked for "
+        'and missing is an error')
+    half: bool = setting(False, 'float16 features; only on a GPU')
+    seed: int = setting(0, 'seed of every random draw', minimum=0, maximum=2 ** 31 - 1)
+    models: str = setting(
+        '', 'directory searched first for weights; empty: TRACKING_MODELS, then the package')
+    autostart: bool = setting(
+        True, 'configure and activate at start; false where a lifecycle manager does it')
+
+    image_transport: str = setting(
+        'auto', 'raw or compressed images; auto takes the one that has a publisher, raw first',
+        choices=('auto', 'raw', 'compressed'))
+    image_qos: str = setting(
+        'sensor_data', 'quality of service asked of the camera; qos_overrides change it further',
+        choices=('sensor_data', 'reliable', 'system_default'), source='REP-2003')
+    max_age: float = setting(
+        1.0, 'images older than this when their turn comes are dropped, seconds; 0: never',
+        minimum=0.0, maximum=60.0, live=True,
+        source='a robot that servoes on a second-old box is better off without it')
+
+    init_box: str = setting(
+        '', 'start on this box, "x, y, w, h" in pixels, in the next image; empty: wait',
+        live=True)
+    init_tolerance: float = setting(
+        0.05, 'how far the stamp of a box may be from an image of the buffer, seconds',
+        minimum=0.0, maximum=1.0, live=True, source='one frame at 20 Hz may be missing')
+    buffer_seconds: float = setting(
+        2.0, 'how long images are kept for boxes drawn on them, seconds', minimum=0.0,
+        maximum=60.0, source='the time it takes a person to draw a box')
+    buffer_megabytes: int = setting(
+        128, 'limit of the memory of these images, megabytes', minimum=1, maximum=65536)
+    carry_frames: int = setting(
+        10, 'at most so many buffered images carry a late box forward, equally spaced',
+        minimum=0, maximum=1000, live=True, source='catches up faster than new images come')
+    class_id: str = setting(
+        'target', 'class published for a target that came without one', live=True)
+
+    candidates_policy: str = setting(
+        'idle', 'when a box of the candidates topic starts a target: never, while idle, or '
+        'while idle or lost', choices=('never', 'idle', 'lost'), live=True)
+    candidates_class: str = setting(
+        '', 'classes that may start a target, separated by commas; empty: any', live=True)
+    candidates_score: float = setting(
+        0.5, 'the lowest score of a candidate', minimum=0.0, maximum=1.0, live=True)
+
+    score_low: float = setting(
+        0.4, 'a score below it makes the target uncertain and, repeated, lost', minimum=0.0,
+        maximum=1.0, live=True, source='scores are calibrated so that 0.5 is the point of doubt')
+    score_high: float = setting(
+        0.6, 'a score from which an uncertain or lost target counts as tracked again',
+        minimum=0.0, maximum=1.0, live=True,
+        source='as far above the point of doubt as score_low is below')
+    lost_after: int = setting(
+        10, 'so many doubtful images in a row make the target lost', minimum=1, maximum=10000,
+        live=True, source='a third of a second at 30 Hz')
+
+    diagnostics_period: float = setting(
+        1.0, 'time between two messages on /diagnostics, seconds', minimum=0.05, maximum=60.0)
+    focal_length: float = setting(
+        0.0, 'focal length for the markers, pixels; 0: as long as the image is wide',
+        minimum=0.0, maximum=1e6, live=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.score_low > self.score_high:
+            raise SettingError(f'score_low = {self.score_low:g} is above score_high = '
+                               f'{self.score_high:g}; set both in one request')
+        try:
+            parse_box(self.init_box)
+        except BoxError as error:
+            raise SettingError(str(error)) from error
+
+    @property
+    def thresholds(self):
+        """Return the `Thresholds` of the target's state."""
+        return Thresholds(self.score_low, self.score_high, self.lost_after)
+
+
+def descriptor(spec):
+    """Return the ROS descriptor of a `Spec`."""
+    message = ParameterDescriptor()
+    message.description = spec.help + (f' (source: {spec.source})' if spec.source else '')
+    message.read_only = spec.name in READ_ONLY
+    limits = [f'one of {", ".join(str(choice) for choice in spec.choices)}'] * bool(spec.choices)
+    if not spec.live and not message.read_only:
+        limits.append('changes only while the node is unconfigured')
+    message.additional_constraints = '; '.join(limits)
+    # `-p max_age:=1` arrives as an integer; it is checked and converted by `parameters.checked`.
+    message.dynamic_typing = spec.type is float
+    if spec.minimum is None and spec.maximum is None:
+        return message
+    if spec.type is int:
+        message.integer_range = [IntegerRange(
+            from_value=int(_or(spec.minimum, -2 ** 63)), to_value=int(_or(spec.maximum,
+                                                                          2 ** 63 - 1)))]
+    elif spec.type is float:
+        message.floating_point_range = [FloatingPointRange(
+            from_value=float(_or(spec.minimum, -math.inf)),
+            to_value=float(_or(spec.maximum, math.inf)))]
+    return message
+
+
+def declare(node, settings_class, prefix=''):
+    """
+    Declare every parameter of a group that is not declared yet.
+
+    :param node: an rclpy node.
+    :param settings_class: a class derived from `Settings`.
+    :param prefix: '' or a name with a dot at its end.
+    """
+    for spec in specs(settings_class):
+        if not node.has_parameter(prefix + spec.name):
+            node.declare_parameter(prefix + spec.name, spec.default, descriptor(spec))
+
+
+def read(node, settings_class, prefix='', changes=None):
+    """
+    Return the group's settings from the node's parameters.
+
+    :param changes: mapping of full name to a value not set yet, that replaces the node's.
+    :raises SettingError: a value is not allowed.
+    """
+    changes = changes or {}
+    return settings_class.parse({
+        spec.name: changes[name] if name in changes else node.get_parameter(name).value
+        for spec in specs(settings_class) for name in [prefix + spec.name]})
+
+
+def refuse_frozen(settings_class, changes, prefix=''):
+    """
+    Refuse changes of parameters that are read when the node is configured.
+
+    :param changes: mapping of full name to value.
+    :raises SettingError: naming the first one and the way to change it.
+    """
+    for spec in specs(settings_class):
+        if prefix + spec.name in changes and not spec.live:
+            raise SettingError(f'{prefix}{spec.name} is read when the node is configured; '
+                               'deactivate and clean up the node, set it, configure again')
+
+
+def _or(value, default):
+    return default if value is None else value

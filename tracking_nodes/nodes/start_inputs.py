@@ -1,0 +1,120 @@
+"""The topics that start a target: `~/init`, a detector's candidates, and two clicks."""
+import time
+
+from geometry_msgs.msg import Point
+import numpy as np
+from vision_msgs.msg import Detection2D, Detection2DArray
+
+from tracking_nodes.errors import BoxError
+from tracking_nodes.nodes import qos
+from tracking_nodes.nodes.conversions import (
+    best_hypothesis, message_to_box, stamp_to_nanoseconds)
+from tracking_nodes.nodes.requests import parse_box, StartRequest, TwoClicks
+from tracking_nodes.nodes.target import State
+
+_ALLOWED_STATES = {
+    'never': (), 'idle': (State.IDLE,), 'lost': (State.IDLE, State.LOST)}
+
+
+def candidates_allowed(policy, state, held):
+    """
+    Return whether a detector's box may start a target now.
+
+    :param policy: the parameter `candidates_policy`.
+    :param state: the target's `State`.
+    :param held: whether `~/stop` asked to stay without a target.
+    """
+    return not held and state in _ALLOWED_STATES[policy]
+
+
+def choose_candidate(message, classes, lowest_score):
+    """
+    Return (Detection2D, hypothesis) of the best candidate, or None.
+
+    :param message: Detection2DArray of a detector.
+    :param classes: class ids that may start a target; empty: any.
+    :param lowest_score: in [0, 1].
+    """
+    best = None
+    for candidate in message.detections:
+        hypothesis = best_hypothesis(candidate, classes)
+        if hypothesis is None or not hypothesis.score >= lowest_score:
+            continue
+        if best is None or hypothesis.score > best[1].score:
+            best = candidate, hypothesis
+    return best
+
+
+class StartInputs:
+    """Subscriptions whose callbacks put start requests before the worker."""
+
+    def __init__(self, node, images, worker, health):
+        """
+        Subscribe.
+
+        :param node: the rclpy node.
+        :param images: the `ImageInput`, for its topic's name and its buffer.
+        :param worker: the `Worker` that gets the requests; its settings are the live ones.
+        :param health: the `Health` that gets faults.
+        """
+        self._node, self._images, self._worker, self._health = node, images, worker, health
+        self._clicks = TwoClicks()
+        self._subscriptions = [
+            self._subscribe(Detection2D, '~/init', self._init, qos.RELIABLE),
+            self._subscribe(Detection2DArray, 'candidates', self._candidates, qos.SENSOR_DATA)]
+        for shown in (images.topics['raw'], '~/debug_image'):
+            self._subscriptions.append(
+                self._subscribe(Point, f'{shown}_mouse_left', self._click, qos.RELIABLE))
+
+    def close(self):
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+
+    def start_on(self, text):
+        """Ask for the target of the parameter `init_box`, if it names one."""
+        box = parse_box(text)
+        if box is not None:
+            self._worker.requests.start(
+                StartRequest(box, 'init_box', self._worker.settings.class_id))
+
+    def _subscribe(self, kind, topic, callback, profile):
+        resolved = self._node.resolve_topic_name(topic)
+        return self._node.create_subscription(
+            kind, topic, callback, qos.copy(profile),
+            event_callbacks=qos.subscription_events(resolved, self._health),
+            qos_overriding_options=qos.overridable())
+
+    def _init(self, message):
+        hypothesis = best_hypothesis(message)
+        self._ask(message_to_box(message.bbox), '~/init', message.header,
+                  hypothesis.class_id if hypothesis else '')
+
+    def _candidates(self, message):
+        worker, settings = self._worker, self._worker.settings
+        if not candidates_allowed(settings.candidates_policy, worker.state, worker.held):
+            return
+        classes = tuple(name.strip() for name in settings.candidates_class.split(',')
+                        if name.strip())
+        found = choose_candidate(message, classes, settings.candidates_score)
+        if found is not None:
+            self._ask(message_to_box(found[0].bbox), 'candidates', message.header,
+                      found[1].class_id, automatic=True)
+
+    def _click(self, message):
+        box = self._clicks.click(message.x, message.y, time.monotonic())
+        if box is not None:
+            self._ask(box, 'two clicks', None, '')
+
+    def _ask(self, box, origin, header, class_id, automatic=False):
+        if not np.isfinite(box).all() or min(box[2:]) <= 0:
+            error = BoxError(f'box ({", ".join(f"{value:g}" for value in box)}) from {origin} '
+                             'has no area or is not finite; the target so far is kept')
+            self._health.fault('bad_box', str(error))
+            return
+        stamp = stamp_to_nanoseconds(header.stamp) if header is not None else 0
+        self._worker.requests.start(StartRequest(
+            box, origin, class_id or self._worker.settings.class_id,
+            frame=None if stamp else self._images.buffer.newest(),
+            stamp=stamp or None, automatic=automatic))

@@ -1,0 +1,282 @@
+"""The tracker node: camera in, tracked box out, as a ROS 2 lifecycle node."""
+import os
+import signal
+import sys
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.msg import SetParametersResult
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.logging import get_logger
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import SetBool, Trigger
+
+from tracking_nodes.errors import SettingError, TrackingError
+from tracking_nodes.nn.device import release_memory, resolve_device
+from tracking_nodes.nodes.diagnostics import diagnostic_array, tracker_values
+from tracking_nodes.nodes.health import Health
+from tracking_nodes.nodes.image_input import ImageInput
+from tracking_nodes.nodes.outputs import Outputs
+from tracking_nodes.nodes.parameters import declare, NodeSettings, read, refuse_frozen
+from tracking_nodes.nodes.requests import Forget
+from tracking_nodes.nodes.start_inputs import StartInputs
+from tracking_nodes.nodes.target import Target
+from tracking_nodes.nodes.worker import Worker
+from tracking_nodes.trackers import registry
+from tracking_nodes.trackers.base import Runtime
+
+# Together with leaving rclpy this stays within the two seconds a supervisor waits.
+_SHUTDOWN_WAIT = 1.5
+_PAUSE_WAIT = 10.0
+_SPIN = 0.1
+
+
+class TrackerNode(LifecycleNode):
+    """
+    Tracks one target in the images of one camera.
+
+    configure: check parameters, load the tracker and warm it up. activate: subscribe and answer.
+    deactivate: pause; the target is kept. cleanup: free everything, also on the GPU.
+    """
+
+    def __init__(self, name='tracker', **options):
+        """
+        Declare the parameters.
+
+        :param name: of the node.
+        :param options: of rclpy's Node.
+        :raises SettingError: a parameter given at the start is not allowed.
+        """
+        super().__init__(name, **options)
+        self._health = Health(self._log)
+        self._device = self._outputs = self._worker = self._images = self._starts = None
+        declare(self, NodeSettings)
+        self.settings = read(self, NodeSettings)
+        self._declare_tracker()
+        self.add_on_set_parameters_callback(self._set_parameters)
+        self.create_service(Trigger, '~/reset', self._reset)
+        self.create_service(Trigger, '~/stop', self._stop)
+        self.create_service(SetBool, '~/set_learning', self._set_learning)
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        # On a steady clock: the node reports while simulated time stands still.
+        self.create_timer(self.settings.diagnostics_period, self._diagnose,
+                          clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    @property
+    def lifecycle(self):
+        """Return the label of the lifecycle state."""
+        if self._worker is None:
+            return 'unconfigured'
+        return 'inactive' if self._starts is None else 'active'
+
+    def start_if_asked(self):
+        """Configure and activate at once where the parameter `autostart` says so."""
+        if not self.settings.autostart:
+            return
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def release(self, wait):
+        """
+        Stop the worker and forget the tracker.
+
+        :param wait: seconds to wait for the frame at hand.
+        :return: whether the worker has ended.
+        """
+        ended = self._pause(wait)
+        if self._outputs is not None:
+            self._outputs.close()
+        self._outputs = self._worker = None
+        if self._device is not None:
+            release_memory(self._device)
+        return ended
+
+    def on_configure(self, state):
+        """Check the parameters, load the tracker and run it once on noise."""
+        try:
+            self.settings = read(self, NodeSettings)
+            tracker = self._make_tracker(self.settings)
+            self._outputs = Outputs(self, self._health)
+            self._worker = Worker(Target(tracker, self.settings.thresholds), self._outputs,
+                                  self._health, self.settings, self._now)
+        except Exception as error:
+            # rclpy would drop the words of an exception; whatever it is, they have to be read.
+            self._device = None
+            self._health.fault('configure', f'{type(error).__name__}: {error}; the node stays '
+                               'unconfigured: set the parameter right and configure it again')
+            return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f'{self.settings.tracker} is ready on {self._device}')
+        return super().on_configure(state)
+
+    def on_activate(self, state):
+        """Subscribe and answer images."""
+        result = super().on_activate(state)
+        self._images = ImageInput(self, self.settings, self._health)
+        self._starts = StartInputs(self, self._images, self._worker, self._health)
+        self._outputs.announce(self.settings.tracker)
+        self._outputs.publish_state(self._worker.state)
+        if not self._worker.target_given:
+            self._starts.start_on(self.settings.init_box)
+        self._worker.start(self._images)
+        return result
+
+    def on_deactivate(self, state):
+        """Unsubscribe and pause; the target and what was learned of it are kept."""
+        if not self._pause(_PAUSE_WAIT):
+            self._health.fault('tracker_error', f'the tracker did not finish its frame within '
+                               f'{_PAUSE_WAIT:g} s; the node goes back to unconfigured')
+            return TransitionCallbackReturn.ERROR
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state):
+        """Forget the tracker and free its memory."""
+        self.release(_PAUSE_WAIT)
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state):
+        """Stop for good."""
+        self.release(_SHUTDOWN_WAIT)
+        return super().on_shutdown(state)
+
+    def on_error(self, state):
+        """Go back to unconfigured with nothing left."""
+        self.release(_SHUTDOWN_WAIT)
+        return super().on_error(state)
+
+    def _pause(self, wait):
+        for part in (self._starts, self._images):
+            if part is not None:
+                part.close()
+        self._starts = self._images = None
+        return self._worker is None or self._worker.stop(wait)
+
+    def _declare_tracker(self):
+        """Declare the parameters of the chosen tracker; an unknown one is said by configure."""
+        name = self.get_parameter('tracker').value
+        if name in registry.names():
+            declare(self, registry.tracker_class(name).settings_class, f'{name}.')
+
+    def _make_tracker(self, settings):
+        self._declare_tracker()
+        self._device = resolve_device(settings.device)
+        half = settings.half and self._device.type == 'cuda'
+        if settings.half and not half:
+            self.get_logger().warning('half precision needs a GPU: float32 on the CPU')
+        cls = registry.tracker_class(settings.tracker)
+        values = read(self, cls.settings_class, f'{settings.tracker}.').as_dict()
+        runtime = Runtime(str(self._device), half, settings.seed, settings.models)
+        tracker = registry.create(settings.tracker, values, runtime)
+        tracker.warm_up()
+        return tracker
+
+    def _set_parameters(self, parameters):
+        """Check changed parameters and let those that may change live count at once."""
+        changes = {parameter.name: parameter.value for parameter in parameters
+                   if self.has_parameter(parameter.name)}
+        try:
+            settings = read(self, NodeSettings, '', changes)
+            registry.summary(settings.tracker)
+            tracker_settings = self._checked_tracker_settings(changes)
+            if self._worker is not None:
+                refuse_frozen(NodeSettings, changes)
+        except SettingError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        self.settings = settings
+        if self._worker is not None:
+            self._worker.settings = settings
+            self._worker.tracker_settings = tracker_settings or self._worker.tracker_settings
+        if self._starts is not None and 'init_box' in changes:
+            self._starts.start_on(settings.init_box)
+        return SetParametersResult(successful=True)
+
+    def _checked_tracker_settings(self, changes):
+        """Return the running tracker's settings after the changes, or None if not concerned."""
+        concerned = None
+        for name in registry.names():
+            prefix = f'{name}.'
+            if not any(changed.startswith(prefix) for changed in changes):
+                continue
+            cls = registry.tracker_class(name).settings_class
+            settings = read(self, cls, prefix, changes)
+            if self._worker is not None and name == self.settings.tracker:
+                refuse_frozen(cls, changes, prefix)
+                concerned = settings
+        return concerned
+
+    def _reset(self, request, response):
+        """Forget the target and wait for the next one, `init_box` and candidates included."""
+        return self._forget(Forget.RESET, response)
+
+    def _stop(self, request, response):
+        """Forget the target and stay idle until one is given by hand or by `~/reset`."""
+        return self._forget(Forget.STOP, response)
+
+    def _forget(self, how, response):
+        response.success = self._starts is not None
+        response.message = 'no target from the next image on'
+        if not response.success:
+            response.message = 'the node is not active; activate it first'
+            return response
+        self._worker.requests.forget(how)
+        if how is Forget.RESET:
+            self._starts.start_on(self.settings.init_box)
+        return response
+
+    def _set_learning(self, request, response):
+        """Freeze (false) or resume (true) the online update."""
+        response.success = self._worker is not None
+        response.message = 'the node is not configured; configure it first'
+        if response.success:
+            self._worker.learning = request.data
+            response.message = 'learning' if request.data else 'frozen'
+        return response
+
+    def _now(self):
+        clock = self.get_clock()
+        return clock.now().nanoseconds, clock.ros_time_is_active
+
+    def _log(self, level, text):
+        getattr(self.get_logger(), {'warn': 'warning'}.get(level, level))(text)
+
+    def _diagnose(self):
+        topic = self._images.topic if self._images is not None else ''
+        self._diagnostics.publish(diagnostic_array(
+            self.get_fully_qualified_name(), self.get_clock().now().to_msg(),
+            self.lifecycle, self._health, self._worker,
+            tracker_values(self.settings, self._device, topic)))
+
+
+def main(args=None):
+    """Run the node until Ctrl-C or SIGTERM; both end it in order and within two seconds."""
+    # rclpy's own handlers take the context away before the node could say goodbye.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    node, ended, status = None, True, 0
+    try:
+        node = TrackerNode()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        node.start_if_asked()
+        while rclpy.ok():
+            executor.spin_once(timeout_sec=_SPIN)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    except (TrackingError, ParameterException) as error:
+        get_logger('tracker').fatal(f'{type(error).__name__}: {error}')
+        status = 1
+    if node is not None:
+        ended = node.release(_SHUTDOWN_WAIT)
+        node.destroy_node()
+    rclpy.try_shutdown()
+    if not ended:
+        # A tracker deep in a frame cannot be interrupted, and Python would wait for its threads.
+        os._exit(status)
+    sys.exit(status)
+
+
+if __name__ == '__main__':
+    main()
