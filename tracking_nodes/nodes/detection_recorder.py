@@ -1,0 +1,115 @@
+"""A node that collects a tracker's detections and writes them as results and as a bag."""
+from dataclasses import dataclass
+import sys
+import time
+
+import numpy as np
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+from vision_msgs.msg import Detection2DArray
+
+from tracking_nodes.errors import SettingError, TrackingError
+from tracking_nodes.evaluation.recorded import Answers, match_answers
+from tracking_nodes.evaluation.results import Result, write_result
+from tracking_nodes.nodes import parameters, qos
+from tracking_nodes.nodes.conversions import (
+    best_hypothesis, message_to_box, stamp_to_nanoseconds)
+from tracking_nodes.nodes.replay import open_sequence
+from tracking_nodes.parameters import setting, Settings
+from tracking_nodes.sequences.bags import write_detections
+
+
+@dataclass(frozen=True)
+class RecorderSettings(Settings):
+    """Parameters of the recorder, read at its start."""
+
+    bag: str = setting('', 'folder of the bag the detections are written to; empty: none')
+    results: str = setting('', 'results folder to write to; empty: none; needs sequence')
+    sequence: str = setting('', 'the bag or sequence that is replayed, with its ground truth')
+    image_topic: str = setting('', "the bag's image topic; empty: its only one")
+    label: str = setting('node', 'name of the tracker in the results folder')
+
+
+class DetectionRecorder(Node):
+    """Subscribe `detections` and keep what arrives until it is saved."""
+
+    def __init__(self):
+        """
+        Begin to record.
+
+        :raises SettingError: nothing to write was asked for.
+        """
+        super().__init__('detection_recorder')
+        parameters.declare(self, RecorderSettings)
+        self.settings = settings = parameters.read(self, RecorderSettings)
+        if not settings.bag and not settings.results:
+            raise SettingError('nothing to write: set bag or results to a folder')
+        if settings.results and not settings.sequence:
+            raise SettingError('results needs sequence: the bag or sequence that is replayed')
+        self._rows = []
+        self._ids = []
+        self.create_subscription(Detection2DArray, 'detections', self._take,
+                                 qos.copy(qos.RELIABLE))
+
+    def save(self):
+        """
+        Write what was asked for.
+
+        :raises TrackingError: the detections do not fit to the sequence, or nothing was received.
+        """
+        if not self._rows:
+            raise TrackingError(f'no message on {self.resolve_topic_name("detections")}: remap '
+                                'detections to the topic of the tracker')
+        stamps, boxes, scores, received = zip(*self._rows)
+        answers = Answers(np.array(stamps, dtype=np.int64), np.array(boxes), np.array(scores),
+                          np.array(received))
+        if self.settings.bag:
+            write_detections(self.settings.bag, self.resolve_topic_name('detections'),
+                             answers.stamps, answers.boxes, answers.scores, self._ids)
+        if self.settings.results:
+            self._save_results(answers)
+
+    def _take(self, message):
+        stamp = stamp_to_nanoseconds(message.header.stamp)
+        box, score, identity = np.full(4, np.nan), 0.0, ''
+        if message.detections:
+            target = message.detections[0]
+            hypothesis = best_hypothesis(target)
+            box, identity = message_to_box(target.bbox), target.id
+            score = hypothesis.score if hypothesis is not None else 0.0
+        self._rows.append((stamp, box, score, time.monotonic()))
+        self._ids.append(identity)
+
+    def _save_results(self, answers):
+        settings = self.settings
+        sequence = open_sequence(settings.sequence, settings.image_topic)
+        run, unanswered = match_answers(answers, sequence)
+        record = {'label': settings.label, 'sequence': sequence.name,
+                  'attributes': list(sequence.attributes), 'frames_unanswered': unanswered,
+                  'made_by': {'node': self.resolve_topic_name('detections')}}
+        write_result(settings.results, settings.label, sequence.name,
+                     Result(run, sequence.boxes, record))
+        print(f'{len(answers.stamps)} answers for {len(sequence)} frames of {sequence.name}, '
+              f'{unanswered} frames without')
+
+
+def main(args=None):
+    """Record until Ctrl-C, then write; return the exit status."""
+    rclpy.init(args=args)
+    try:
+        recorder = DetectionRecorder()
+        try:
+            rclpy.spin(recorder)
+        except (KeyboardInterrupt, ExternalShutdownException):
+            recorder.save()
+    except TrackingError as error:
+        print(f'detection_recorder: {error}', file=sys.stderr)
+        return 1
+    finally:
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
