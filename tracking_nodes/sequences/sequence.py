@@ -1,8 +1,26 @@
 """One video with its ground truth, whatever it was read from."""
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+
+from tracking_nodes.errors import SequenceError
+
+DEFAULT_RATE = 30.0
+# Not zero, because a zero stamp says that there is none.
+FIRST_STAMP = 1_000_000_000
+
+
+def camera_stamps(count, rate=DEFAULT_RATE):
+    """
+    Return the stamps of a camera that runs without jitter.
+
+    :param count: number of frames.
+    :param rate: frames per second, in Hz.
+    :return: (count,) int64, nanoseconds, the first at one second.
+    """
+    return FIRST_STAMP + np.round(np.arange(count) * (1e9 / rate)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -35,6 +53,21 @@ class Sequence(ABC):
     @abstractmethod
     def images(self):
         """Yield every frame in order, (H, W, 3) uint8 BGR."""
+
+    def image(self, index):
+        """
+        Return one frame; read many in order with `images`, which is faster.
+
+        :param index: 0 to len - 1.
+        :return: (H, W, 3) uint8, BGR.
+        :raises SequenceError: there is no such frame.
+        """
+        self._check_index(index)
+        return next(islice(self.images(), index, None))
+
+    def _check_index(self, index):
+        if not 0 <= index < len(self):
+            raise SequenceError(f'{self.name} has frames 0 to {len(self) - 1}, not {index}')
 
     def encoded_images(self):
         """Yield an `EncodedImage` per frame, or None where the source has no bytes as they are."""

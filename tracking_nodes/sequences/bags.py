@@ -1,0 +1,267 @@
+"""Sequences in rosbags: read one, write one, and read recorded detections."""
+import logging
+from pathlib import Path
+import shutil
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from rosbags.interfaces import (Qos, QosDurability, QosHistory, QosLiveliness, QosReliability,
+                                QosTime)
+from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+
+from tracking_nodes.errors import ImageError, SequenceError
+from tracking_nodes.imaging import decode_compressed, decode_image, JPEG_START, PNG_START
+from tracking_nodes.sequences import messages
+from tracking_nodes.sequences.bag_file import find_topic, list_topics, open_bag, read_messages
+from tracking_nodes.sequences.bag_truth import find_truth_topic, read_truth, REGION_SUFFIX
+from tracking_nodes.sequences.ground_truth import fit_to_video, read_boxes
+from tracking_nodes.sequences.sequence import camera_stamps, EncodedImage, Sequence
+
+LOGGER = logging.getLogger(__name__)
+IMAGE_TOPIC, GROUND_TRUTH_TOPIC = '/camera/image', '/ground_truth'
+IMAGE_TYPES = (messages.IMAGE, messages.COMPRESSED)
+STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
+# Read by every distribution from Humble on; 9 only from Jazzy on.
+BAG_VERSION = 8
+JPEG_QUALITY = 95
+FOREVER = QosTime(9223372036, 854775807)
+OFFERED = Qos(QosHistory.KEEP_LAST, 10, QosReliability.RELIABLE, QosDurability.VOLATILE, FOREVER,
+              FOREVER, QosLiveliness.AUTOMATIC, FOREVER, False)
+
+
+class Detections(NamedTuple):
+    """
+    A recorded Detection2DArray topic.
+
+    stamps: (N,) int64, nanoseconds, of the array's header. boxes: (N, 4), the detection with the
+    best score, NaN rows for empty arrays. scores: (N,), NaN likewise. ids: list of N str, ''
+    likewise.
+    """
+
+    stamps: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    ids: list
+
+
+class BagSequence(Sequence):
+    """
+    The images of a bag, with ground truth from a topic or a file.
+
+    A stamp is that of the image's header; where a header has none, or they do not increase, all
+    stamps are the times at which the bag received the images, said by a warning. Ground truth
+    belongs to the image with the same header stamp, or else to the nearest one within half a
+    frame; images without any have NaN boxes.
+    """
+
+    def __init__(self, path, image_topic=None, ground_truth_topic=None, ground_truth_file=None):
+        """
+        Read the stamps and the ground truth of a bag; images are read when asked for.
+
+        :param path: folder with metadata.yaml, or an .mcap, .db3 or .bag file.
+        :param image_topic: of sensor_msgs/Image or CompressedImage; may be left out when the bag
+            has one.
+        :param ground_truth_topic: of vision_msgs/Detection2DArray; by default one whose name
+            ends in `ground_truth`, if there is one.
+        :param ground_truth_file: x,y,w,h or polygon per line, 0-based, instead of a topic.
+        :raises SequenceError: unreadable, no or several image topics, or ground truth that does
+            not fit.
+        """
+        self.path = Path(path)
+        with open_bag(self.path) as reader:
+            connections = _image_connections(reader, self.path, image_topic)
+            self.image_topic = connections[0].topic
+            stamps, received = _read_times(reader, self.path, connections)
+            boxes, polygons = np.full((len(stamps), 4), np.nan), None
+            topic = ground_truth_topic or find_truth_topic(reader)
+            if ground_truth_file is not None:
+                boxes, polygons = _read_file(ground_truth_file, len(stamps))
+            elif topic is not None:
+                times = stamps if stamps.all() else received
+                boxes, polygons = read_truth(reader, self.path, topic, times)
+        count = len(boxes)
+        self._received = received
+        stamps = _usable_stamps(stamps, received, f'bag {self.path}: topic {self.image_topic}')
+        name = self.path.name if self.path.is_dir() else self.path.stem
+        super().__init__(name, boxes, stamps[:count], polygons)
+
+    def images(self):
+        for index, message in enumerate(self._messages()):
+            yield self._decode(message, index)
+
+    def image(self, index):
+        self._check_index(index)
+        received = self._received[index]
+        earlier = index - int(np.searchsorted(self._received, received))
+        same_time = list(self._messages(int(received), int(received) + 1))
+        return self._decode(same_time[earlier], index)
+
+    def encoded_images(self):
+        for message in self._messages():
+            kind = _encoded_format(message)
+            yield EncodedImage(kind, bytes(message.data)) if kind else None
+
+    def _messages(self, start=None, stop=None):
+        """Yield the image messages of the sequence's frames."""
+        with open_bag(self.path) as reader:
+            connections = find_topic(reader, self.path, self.image_topic, IMAGE_TYPES)
+            found = read_messages(reader, connections, start, stop)
+            for _, (_, _, message) in zip(range(len(self)), found):
+                yield message
+
+    def _decode(self, message, index):
+        try:
+            compressed = message.__msgtype__ == messages.COMPRESSED
+            decode = decode_compressed if compressed else decode_image
+            image = decode(message)
+        except ImageError as error:
+            raise ImageError(f'bag {self.path}, topic {self.image_topic}, frame {index}: '
+                             f'{error}') from error
+        # A view of the bag's bytes cannot be drawn on, unlike the images of all other sequences.
+        return image if image.flags.writeable else image.copy()
+
+
+def read_detections(path, topic):
+    """
+    Read a recorded Detection2DArray topic.
+
+    :param path: bag, as for `BagSequence`.
+    :param topic: name of the topic.
+    :return: `Detections`, in the order they were recorded.
+    :raises SequenceError: unreadable bag or no such topic; the message lists the topics.
+    """
+    with open_bag(path) as reader:
+        connections = find_topic(reader, path, topic, (messages.DETECTIONS,))
+        rows = []
+        for stamp, received, message in read_messages(reader, connections):
+            row = (np.full(4, np.nan), np.nan, '')
+            if message.detections:
+                best = max(message.detections, key=messages.detection_score)
+                row = (messages.detection_box(best), messages.detection_score(best), best.id)
+            rows.append((stamp or received, *row))
+    stamps, boxes, scores, ids = zip(*rows) if rows else ((), (), (), ())
+    return Detections(np.array(stamps, np.int64), np.array(boxes, float).reshape(-1, 4),
+                      np.array(scores, float), list(ids))
+
+
+def write_bag(sequence, path, storage='mcap', compressed=True, rate=None,
+              image_topic=IMAGE_TOPIC, ground_truth_topic=GROUND_TRUTH_TOPIC):
+    """
+    Write a sequence as a rosbag2 that every distribution from Humble on reads.
+
+    :param sequence: a `Sequence`. One that has no ground truth at all gets no such topic.
+    :param path: folder to make.
+    :param storage: 'mcap' or 'sqlite3'.
+    :param compressed: write CompressedImage on `<image_topic>/compressed`, JPEG and PNG bytes as
+        they are in the source and other images as JPEG of quality 95; else bgr8 Image.
+    :param rate: camera rate in Hz of new stamps; by default the sequence's own stamps stay.
+    :param image_topic: base name of the image topic.
+    :param ground_truth_topic: Detection2DArray topic, empty arrays while the target is absent;
+        the exact numbers are on `<ground_truth_topic>/region`.
+    :raises SequenceError: the folder exists, or the sequence cannot be read.
+    """
+    path = Path(path)
+    stamps = sequence.stamps if rate is None else camera_stamps(len(sequence), rate)
+    try:
+        writer = Writer(path, version=BAG_VERSION, storage_plugin=STORAGES[storage])
+    except WriterError as error:
+        raise SequenceError(f'bag {path} cannot be written: {error}') from error
+    image_topic, image_type = ((f'{image_topic}/compressed', messages.COMPRESSED) if compressed
+                               else (image_topic, messages.IMAGE))
+    topics = {image_topic: image_type}
+    if np.isfinite(sequence.boxes).any():
+        topics |= {ground_truth_topic: messages.DETECTIONS,
+                   ground_truth_topic + REGION_SUFFIX: messages.REGION}
+    try:
+        with writer:
+            connections = [_add_topic(writer, topic, kind) for topic, kind in topics.items()]
+            images = _image_messages(sequence, stamps, compressed)
+            for index, image in enumerate(images):
+                frame = (image, *_truth_messages(sequence, stamps, index))
+                for connection, message in zip(connections, frame):
+                    data = messages.typestore().serialize_cdr(message, connection.msgtype)
+                    writer.write(connection, int(stamps[index]), data)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _image_connections(reader, path, topic):
+    if topic is not None:
+        return find_topic(reader, path, topic, IMAGE_TYPES)
+    found = {connection.topic for connection in reader.connections
+             if connection.msgtype in IMAGE_TYPES
+             and not connection.topic.endswith('/compressedDepth')}
+    if not found:
+        raise SequenceError(f'bag {path} has no image topic ({" or ".join(IMAGE_TYPES)}); it has '
+                            f'{list_topics(reader)}')
+    if len(found) > 1:
+        raise SequenceError(f'bag {path} has several image topics, {", ".join(sorted(found))}; '
+                            'say which one with image_topic')
+    return find_topic(reader, path, found.pop(), IMAGE_TYPES)
+
+
+def _read_times(reader, path, connections):
+    """Return the header stamps and receive times of a topic, (N,) int64 each."""
+    times = [(stamp, received) for stamp, received, _ in read_messages(reader, connections)]
+    if not times:
+        raise SequenceError(f'bag {path}: topic {connections[0].topic} has no messages')
+    return np.array(times, np.int64).T
+
+
+def _usable_stamps(stamps, received, what):
+    """Return the header stamps, or the receive times where those are no good."""
+    if not stamps.all():
+        LOGGER.warning('%s has %d images without a stamp; the times at which the bag received '
+                       'them are used', what, int((stamps == 0).sum()))
+        return received
+    if (np.diff(stamps) <= 0).any():
+        LOGGER.warning('%s: stamps do not increase at image %d; the times at which the bag '
+                       'received them are used', what, 1 + int(np.argmax(np.diff(stamps) <= 0)))
+        return received
+    return stamps
+
+
+def _read_file(file, frames):
+    boxes, polygons = read_boxes(file)
+    if polygons is not None:
+        polygons = fit_to_video(polygons, frames, file)
+    return fit_to_video(boxes, frames, file), polygons
+
+
+def _encoded_format(message):
+    """Return the format of an image message's bytes when a file may hold them as they are."""
+    data = bytes(message.data[:8]) if message.__msgtype__ == messages.COMPRESSED else b''
+    return next((kind for start, kind in ((JPEG_START, 'jpeg'), (PNG_START, 'png'))
+                 if data.startswith(start)), None)
+
+
+def _add_topic(writer, topic, kind):
+    return writer.add_connection(topic, kind, typestore=messages.typestore(),
+                                 offered_qos_profiles=[OFFERED])
+
+
+def _image_messages(sequence, stamps, compressed):
+    """Yield the message of every frame; only frames without bytes of their own are decoded."""
+    if not compressed:
+        for stamp, image in zip(stamps, sequence.images()):
+            yield messages.make_image(image, stamp)
+    elif next(sequence.encoded_images()) is None:
+        for stamp, image in zip(stamps, sequence.images()):
+            yield messages.make_compressed(_encode(image), stamp)
+    else:
+        for index, encoded in enumerate(sequence.encoded_images()):
+            encoded = encoded or _encode(sequence.image(index))
+            yield messages.make_compressed(encoded, stamps[index])
+
+
+def _encode(image):
+    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return EncodedImage('jpeg', data.tobytes())
+
+
+def _truth_messages(sequence, stamps, index):
+    polygon = None if sequence.polygons is None else sequence.polygons[index]
+    return (messages.make_detections(sequence.boxes[index], stamps[index]),
+            messages.make_region(sequence.boxes[index], polygon))
