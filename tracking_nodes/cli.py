@@ -198,11 +198,14 @@ def _convert(options):
 
 
 def _benchmark(contenders, options):
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
     from tracking_nodes.evaluation.benchmark import run_benchmark
     from tracking_nodes.evaluation.table import text_table
 
-    scores = run_benchmark(contenders, _open(options), options.out, jobs=options.jobs,
-                           variant=options.variant, overwrite=options.overwrite)
+    with logging_redirect_tqdm():
+        scores = run_benchmark(contenders, _open(options), options.out, jobs=options.jobs,
+                               variant=options.variant, overwrite=options.overwrite)
     print(text_table(scores))
 
 

@@ -11,7 +11,6 @@ import signal
 
 import cv2
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 from tracking_nodes.errors import SequenceError, SettingError
 from tracking_nodes.evaluation import results
@@ -66,7 +65,7 @@ def run_benchmark(contenders, sequences, folder, *, jobs=1, variant='visible', o
     if done:
         _log.info('%d of %d runs are already in %s', len(done), len(done) + len(waiting), folder)
     frames = sum(len(job.sequence) for job in waiting)
-    with logging_redirect_tqdm(), tqdm(total=frames, unit='frame', disable=None) as bar:
+    with tqdm(total=frames, unit='frame', disable=None) as bar:
         runs = _run_here(waiting, bar, on_frame) if jobs == 1 else _run_apart(waiting, bar, jobs)
         for job, run in runs:
             label, name = job.contender.label, job.sequence.name
@@ -97,9 +96,7 @@ def make_record(contender, sequence):
     """Return the record that says what made a result."""
     digest = hashlib.sha256(sequence.boxes.tobytes())
     digest.update(sequence.stamps.tobytes())
-    for image in sequence.images():
-        digest.update(image.tobytes())
-        break
+    digest.update(sequence.image(0).tobytes())
     return {'label': contender.label, 'sequence': sequence.name,
             'attributes': list(sequence.attributes), 'fingerprint': digest.hexdigest()[:16],
             'made_by': contender.identity(), 'made_with': surroundings()}
@@ -114,7 +111,7 @@ def _split(jobs, folder):
         for other in stored.get(label, ()):
             record = results.read_result(folder, label, other).record
             _refuse_mixture(record['made_by'], job.record['made_by'], folder, label, other)
-            if other == name and record['fingerprint'] != job.record['fingerprint']:
+            if other == name and record.get('fingerprint') != job.record['fingerprint']:
                 raise SettingError(f'{Path(folder) / label} holds results of another sequence '
                                    f'named {name}; give a new folder, or overwrite')
         (done if name in stored.get(label, ()) else waiting).append(job)

@@ -93,8 +93,20 @@ def _records(folder):
 
 
 def _contenders(records):
-    """Return what each tracker was, once per label."""
-    return {label: record for (label, _), record in records.items()}
+    """Return {label: lines of 'name = value'} of what made each tracker's results."""
+    found = {}
+    for (label, _), record in records.items():
+        found[label] = [line for part in ('made_by', 'made_with')
+                        for line in _lines(record.get(part, {}))]
+    return found
+
+
+def _lines(content, prefix=''):
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _lines(value, f'{prefix}{key}.')
+        else:
+            yield f'{prefix}{key} = {value}'
 
 
 def _row(values):

@@ -1,6 +1,6 @@
 """The template of the HTML report."""
 
-PAGE = """{% macro auc_table(title, rows) %}
+PAGE = r"""{% macro auc_table(title, rows) %}
 <table>
 <tr><th>{{ title }}</th>
 {% for tracker in sequences.trackers %}<th>{{ tracker }}</th>{% endfor %}
@@ -71,18 +71,10 @@ are of variant <b>{{ variant }}</b>: first frame {{ rule.first }}, frames withou
 </table>
 
 <h2>What was run</h2>
-{% for label, record in contenders.items() %}
+{% for label, lines in contenders.items() %}
 <details>
-<summary>{{ label }}: {{ record.made_by.tracker }}, device {{ record.made_by.runtime.device }},
-seed {{ record.made_by.runtime.seed }}, code {{ record.made_by.code }}</summary>
-<pre>{% for part in ('settings', 'runtime') %}
-{% for key, value in record.made_by[part].items() %}
-{{ key }} = {{ value }}
-{% endfor %}
-{% endfor %}
-{% for key, value in record.made_with.items() %}
-{{ key }} {{ value }}
-{% endfor %}</pre>
+<summary>{{ label }}</summary>
+<pre>{{ lines | join('\n') }}</pre>
 </details>
 {% endfor %}
 </body>
