@@ -51,8 +51,6 @@ class PeerTracker(Tracker):
         return 1.0
 
     def _start(self, image, box):
-        # OpenCV has one random generator for the process; MIL draws from it.
-        cv2.setRNGSeed(self.runtime.seed)
         self._peer = self._build()
         self._peer.init(image, _whole_pixels(box, image.shape[1], image.shape[0]))
         self._box = box
@@ -107,7 +105,7 @@ class Kcf(ClassicTracker):
 
 
 class Mil(ClassicTracker):
-    """Multiple instance learning (Babenko et al., TPAMI 2011)."""
+    """Multiple instance learning (Babenko et al., TPAMI 2011); OpenCV gives it no seed."""
 
     kind = 'MIL'
 
