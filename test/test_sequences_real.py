@@ -1,0 +1,65 @@
+"""Real benchmark files of every layout: counts, first boxes, and what is odd about some."""
+import numpy as np
+import pytest
+
+from tracking_nodes.sequences.catalog import open_sequences
+
+# Frames evaluated and first box as the file has it, in the form of its benchmark.
+OTB = {'Car1': (1020, (23, 88, 66, 55)), 'Couple': (140, (51, 47, 25, 62)),
+       'Crossing': (120, (205, 151, 17, 50)), 'David': (471, (129, 80, 64, 78)),
+       'Dog': (127, (74, 86, 56, 48)), 'DragonBaby': (113, (160, 83, 56, 65)),
+       'FaceOcc1': (892, (118, 69, 114, 162)), 'Football1': (74, (153, 105, 26, 43)),
+       'Freeman1': (326, (253, 66, 23, 28)), 'Girl': (500, (57, 21, 31, 45)),
+       'Human7': (250, (110, 111, 37, 116)), 'Jogging.1': (307, (111, 98, 25, 101)),
+       'Jogging.2': (307, (180, 79, 37, 114)), 'Jumping': (313, (147, 110, 34, 33)),
+       'MotorRolling': (164, (117, 68, 122, 125)), 'Surfer': (376, (275, 137, 23, 26))}
+TLD = {'04_pedestrian2': (338, 72, (124, 136, 21, 53)), '06_car': (945, 85, (142, 125, 90, 39)),
+       '10_panda': (3000, 270, (58, 100, 27, 22))}
+
+
+def test_otb(tracking_data):
+    sequences = {sequence.name: sequence for sequence in open_sequences(
+        tracking_data / 'dev' / 'otb')}
+    assert sorted(sequences) == sorted(OTB)
+    for name, (frames, box) in OTB.items():
+        assert len(sequences[name]) == len(sequences[name].boxes) == frames
+        np.testing.assert_array_equal(sequences[name].boxes[0], np.subtract(box, (1, 1, 0, 0)))
+        assert next(sequences[name].images()).ndim == 3
+    assert sequences['David'].files[0].name == '0300.jpg'
+    assert sequences['Football1'].attributes == ('IPR', 'OPR', 'BC')
+    for name in ('Jogging.1', 'Jogging.2'):
+        assert sequences[name].files[0].parent.parent.name == 'Jogging'
+
+
+@pytest.mark.parametrize('name, frames', [('bag', 196), ('car', 252)])
+def test_vot(tracking_data, name, frames):
+    sequence, = open_sequences(tracking_data / 'dev' / 'vot' / name)
+    assert sequence.polygons.shape == (frames, 8) and len(sequence) == frames
+    corners = sequence.polygons.reshape(frames, 4, 2)
+    np.testing.assert_array_equal(sequence.boxes[:, :2], corners.min(axis=1))
+    np.testing.assert_allclose(sequence.boxes[:, 2:], np.ptp(corners, axis=1), atol=1e-9)
+    assert sum(1 for _ in sequence.images()) == frames
+
+
+@pytest.mark.parametrize('name', TLD)
+def test_tld(tracking_data, name):
+    sequence, = open_sequences(tracking_data / 'dev' / 'tld' / name)
+    frames, absent, box = TLD[name]
+    assert len(sequence) == frames
+    assert np.isnan(sequence.boxes).all(axis=1).sum() == absent
+    np.testing.assert_array_equal(sequence.boxes[0], box)
+    assert sum(1 for _ in sequence.images()) == frames
+
+
+def test_all_of_dev_at_once(tracking_data):
+    assert len(open_sequences(tracking_data / 'dev')) == 16 + 2 + 3
+
+
+def test_training_clips(tracking_data):
+    folder = tracking_data / 'train' / 'video'
+    sequences = open_sequences(folder)
+    several = [file for file in folder.glob('*.mot.txt')]
+    assert len(sequences) == len(list(folder.glob('*.mp4'))) - len(several)
+    for sequence in sequences:
+        assert len(sequence.boxes) == len((folder / f'{sequence.name}.txt').read_text().split())
+        assert np.isfinite(sequence.boxes[0]).all()
