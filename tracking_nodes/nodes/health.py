@@ -56,13 +56,13 @@ class Health:
     lasts until it is cleared.
     """
 
-    def __init__(self, log):
+    def __init__(self, logger):
         """
         Begin with nothing known.
 
-        :param log: called with 'info', 'warn' or 'error' and a text.
+        :param logger: with methods info, warning and error, as rclpy's and Python's have.
         """
-        self._log = log
+        self._logger = logger
         self._lock = threading.Lock()
         self._logged = {}
         self._times = deque(maxlen=_WINDOW)
@@ -100,7 +100,7 @@ class Health:
             self.last_fault = (time.monotonic(), reason, text)
             due = self._due(reason)
         if due:
-            self._log('error', f'{text} ({reason}, {count} so far)')
+            self._logger.error(f'{text} ({reason}, {count} so far)')
 
     def notice(self, key, text):
         """Set, or with None as text clear, a lasting condition; logged when it begins."""
@@ -112,7 +112,7 @@ class Health:
                 self.notices[key] = text
             due = begins and self._due(key)
         if due:
-            self._log('warn', text)
+            self._logger.warning(text)
 
     def _due(self, key):
         """Return whether a text of this key may be logged now, and note that it is."""
@@ -124,7 +124,7 @@ class Health:
 
     def inform(self, text):
         """Log something that happens once."""
-        self._log('info', text)
+        self._logger.info(text)
 
     def rates(self):
         """Return (images received, frames answered) per second."""

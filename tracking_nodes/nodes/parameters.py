@@ -97,11 +97,16 @@ class NodeSettings(Settings):
         return Thresholds(self.score_low, self.score_high, self.lost_after)
 
 
-def descriptor(spec):
-    """Return the ROS descriptor of a `Spec`."""
+def descriptor(spec, reconfigurable=False):
+    """
+    Return the ROS descriptor of a `Spec`.
+
+    :param reconfigurable: whether the node is a lifecycle node, which reads its parameters
+        whenever it is configured; in other nodes what is not live is read-only.
+    """
     message = ParameterDescriptor()
     message.description = spec.help + (f' (source: {spec.source})' if spec.source else '')
-    message.read_only = spec.name in READ_ONLY
+    message.read_only = not spec.live and (spec.name in READ_ONLY or not reconfigurable)
     limits = [f'one of {", ".join(str(choice) for choice in spec.choices)}'] * bool(spec.choices)
     if not spec.live and not message.read_only:
         limits.append('changes only while the node is unconfigured')
@@ -112,8 +117,8 @@ def descriptor(spec):
         return message
     if spec.type is int:
         message.integer_range = [IntegerRange(
-            from_value=int(_or(spec.minimum, -2 ** 63)), to_value=int(_or(spec.maximum,
-                                                                          2 ** 63 - 1)))]
+            from_value=int(_or(spec.minimum, -2 ** 63)),
+            to_value=int(_or(spec.maximum, 2 ** 63 - 1)))]
     elif spec.type is float:
         message.floating_point_range = [FloatingPointRange(
             from_value=float(_or(spec.minimum, -math.inf)),
@@ -121,17 +126,19 @@ def descriptor(spec):
     return message
 
 
-def declare(node, settings_class, prefix=''):
+def declare(node, settings_class, prefix='', reconfigurable=False):
     """
     Declare every parameter of a group that is not declared yet.
 
     :param node: an rclpy node.
     :param settings_class: a class derived from `Settings`.
     :param prefix: '' or a name with a dot at its end.
+    :param reconfigurable: see `descriptor`.
     """
     for spec in specs(settings_class):
         if not node.has_parameter(prefix + spec.name):
-            node.declare_parameter(prefix + spec.name, spec.default, descriptor(spec))
+            node.declare_parameter(prefix + spec.name, spec.default,
+                                   descriptor(spec, reconfigurable))
 
 
 def read(node, settings_class, prefix='', changes=None):

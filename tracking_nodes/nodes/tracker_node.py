@@ -51,9 +51,9 @@ class TrackerNode(LifecycleNode):
         :raises SettingError: a parameter given at the start is not allowed.
         """
         super().__init__(name, **options)
-        self._health = Health(self._log)
+        self._health = Health(self.get_logger())
         self._device = self._outputs = self._worker = self._images = self._starts = None
-        declare(self, NodeSettings)
+        declare(self, NodeSettings, reconfigurable=True)
         self.settings = read(self, NodeSettings)
         self._declare_tracker()
         self.add_on_set_parameters_callback(self._set_parameters)
@@ -157,7 +157,8 @@ class TrackerNode(LifecycleNode):
         """Declare the parameters of the chosen tracker; an unknown one is said by configure."""
         name = self.get_parameter('tracker').value
         if name in registry.names():
-            declare(self, registry.tracker_class(name).settings_class, f'{name}.')
+            cls = registry.tracker_class(name).settings_class
+            declare(self, cls, f'{name}.', reconfigurable=True)
 
     def _make_tracker(self, settings):
         self._declare_tracker()
@@ -237,9 +238,6 @@ class TrackerNode(LifecycleNode):
     def _now(self):
         clock = self.get_clock()
         return clock.now().nanoseconds, clock.ros_time_is_active
-
-    def _log(self, level, text):
-        getattr(self.get_logger(), {'warn': 'warning'}.get(level, level))(text)
 
     def _diagnose(self):
         topic = self._images.topic if self._images is not None else ''

@@ -1,0 +1,105 @@
+"""The node's parameters: descriptors, what may change live, what is refused and why."""
+from node_harness import Bench, FrameCodeSettings
+import pytest
+from rcl_interfaces.srv import DescribeParameters
+from rclpy.exceptions import InvalidParameterValueException
+
+from tracking_nodes.errors import SettingError
+from tracking_nodes.nodes.parameters import NodeSettings
+from tracking_nodes.parameters import specs
+
+
+def described(bench, names):
+    """Return the descriptors of parameters by name."""
+    request = DescribeParameters.Request(names=names)
+    return dict(zip(names, bench.call(
+        DescribeParameters, 'describe_parameters', request).descriptors))
+
+
+def test_every_parameter_is_declared_with_help_range_and_kind():
+    with Bench(active=False) as bench:
+        table = specs(NodeSettings)
+        found = described(bench, [spec.name for spec in table])
+        for spec in table:
+            message = found[spec.name]
+            assert message.description.startswith(spec.help)
+            assert message.read_only == (spec.name in ('autostart', 'diagnostics_period'))
+            frozen = 'unconfigured' in message.additional_constraints
+            assert frozen == (not spec.live and not message.read_only)
+            ranges = list(message.integer_range) + list(message.floating_point_range)
+            assert bool(ranges) == (spec.minimum is not None)
+            if ranges:
+                assert (ranges[0].from_value, ranges[0].to_value) == (spec.minimum, spec.maximum)
+            for choice in spec.choices:
+                assert choice in message.additional_constraints
+
+
+def test_the_trackers_parameters_are_declared_under_its_name():
+    with Bench(active=False) as bench:
+        found = described(bench, [f'frame_code.{spec.name}' for spec in specs(FrameCodeSettings)])
+        assert found['frame_code.delay'].description == 'time to locate, seconds'
+        assert found['frame_code.delay'].floating_point_range[0].from_value == 0.0
+
+
+def test_live_parameters_count_from_the_next_image_on():
+    with Bench(init_box='100,80,40,30') as bench:
+        bench.ask(1)
+        assert bench.ask(2, score=0.3).box is not None
+        assert bench.client.states[-1] == 'uncertain'
+        assert bench.set(lost_after=1).successful
+        assert bench.ask(3, score=0.3).box is None
+        assert bench.set(score_low=0.1, score_high=0.2).successful
+        assert bench.ask(4, score=0.3).box is not None
+        assert bench.set(frame_code__fail_on=5).successful
+        bench.send(5)
+        bench.diagnosed(lambda level, words, _: 'told to fail on frame 5' in words)
+
+
+@pytest.mark.parametrize('change, reason', [
+    ({'score_low': 0.9}, 'above score_high'),
+    ({'candidates_policy': 'sometimes'}, 'not one of never, idle, lost'),
+    ({'max_age': -1}, 'outside of [0, 60]'),
+    ({'init_box': '1, 2, 3'}, 'four numbers'),
+    ({'init_box': '1, 2, 3, 0'}, 'no area'),
+    ({'frame_code__delay': -0.5}, 'range'),
+    ({'device': 'cpu'}, 'clean up'),
+    ({'tracker': 'static'}, 'clean up'),
+    ({'frame_code__frozen': 2}, 'clean up'),
+    ({'autostart': False}, 'read-only'),
+])
+def test_wrong_changes_are_refused_with_the_reason(change, reason):
+    with Bench() as bench:
+        before = bench.node.settings
+        result = bench.set(**change)
+        assert not result.successful and reason in result.reason
+        assert bench.node.settings == before
+        assert bench.ask(1).box is None
+
+
+def test_an_integer_is_taken_for_a_float():
+    with Bench() as bench:
+        assert bench.set(max_age=2).successful
+        assert bench.node.settings.max_age == 2.0
+
+
+def test_half_applied_changes_do_not_exist():
+    with Bench() as bench:
+        assert not bench.set(lost_after=3, score_low=0.9).successful
+        assert bench.node.settings.lost_after == 10
+        assert bench.node.get_parameter('lost_after').value == 10
+
+
+def test_everything_can_change_while_unconfigured():
+    with Bench() as bench:
+        assert bench.transition('deactivate') and bench.transition('cleanup')
+        assert bench.set(tracker='static', buffer_seconds=0.5, image_qos='reliable').successful
+        assert bench.transition('configure') and bench.transition('activate')
+        assert bench.node.settings.tracker == 'static'
+        assert bench.ask(1).box is None
+
+
+def test_a_value_out_of_range_at_the_start_ends_the_node():
+    with pytest.raises(InvalidParameterValueException):
+        Bench(lost_after=0)
+    with pytest.raises(SettingError):
+        Bench(score_low=0.9)
