@@ -19,6 +19,7 @@ from tracking_nodes.nodes.conversions import (
     image_message, nanoseconds_to_stamp, stamp_to_nanoseconds)
 from tracking_nodes.nodes.replay import open_sequence
 from tracking_nodes.parameters import setting, Settings
+from tracking_nodes.sequences.sequence import EncodedImage
 
 # One side knows of the other before the other knows of it; this is how long that may last.
 _SETTLE_SECONDS = 0.5
@@ -107,11 +108,11 @@ class BagPlayer(Node):
             yield image_message(image, Header())
 
     def _compressed_messages(self):
-        pairs = zip(self.sequence.encoded_images(), self.sequence.images())
-        for encoded, image in pairs:
-            data = cv2.imencode('.jpg', image)[1].tobytes() if encoded is None else encoded.data
-            yield CompressedImage(format='jpeg' if encoded is None else encoded.format,
-                                  data=array('B', data))
+        for index, encoded in enumerate(self.sequence.encoded_images()):
+            if encoded is None:
+                image = self.sequence.image(index)
+                encoded = EncodedImage('jpeg', cv2.imencode('.jpg', image)[1].tobytes())
+            yield CompressedImage(format=encoded.format, data=array('B', encoded.data))
 
     def _await_partners(self):
         topic, patience = self._images.topic_name, self.settings.patience

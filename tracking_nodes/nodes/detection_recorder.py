@@ -7,6 +7,7 @@ import numpy as np
 import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.serialization import serialize_message
 from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.errors import SettingError, TrackingError
@@ -17,7 +18,7 @@ from tracking_nodes.nodes.conversions import (
     best_hypothesis, message_to_box, stamp_to_nanoseconds)
 from tracking_nodes.nodes.replay import open_sequence
 from tracking_nodes.parameters import setting, Settings
-from tracking_nodes.sequences.bags import write_detections
+from tracking_nodes.sequences.recording import write_recorded_detections
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class DetectionRecorder(Node):
         if settings.results and not settings.sequence:
             raise SettingError('results needs sequence: the bag or sequence that is replayed')
         self._rows = []
-        self._ids = []
+        self._recorded = []
         self.create_subscription(Detection2DArray, 'detections', self._take,
                                  qos.copy(qos.RELIABLE))
 
@@ -58,36 +59,37 @@ class DetectionRecorder(Node):
 
         :raises TrackingError: the detections do not fit to the sequence, or nothing was received.
         """
+        topic = self.resolve_topic_name('detections')
         if not self._rows:
-            raise TrackingError(f'no message on {self.resolve_topic_name("detections")}: remap '
-                                'detections to the topic of the tracker')
+            raise TrackingError(f'no message on {topic}: remap detections to the topic of the '
+                                'tracker')
         stamps, boxes, scores, received = zip(*self._rows)
         answers = Answers(np.array(stamps, dtype=np.int64), np.array(boxes), np.array(scores),
                           np.array(received))
         if self.settings.bag:
-            write_detections(self.settings.bag, self.resolve_topic_name('detections'),
-                             answers.stamps, answers.boxes, answers.scores, self._ids)
+            write_recorded_detections(self.settings.bag, topic, self._recorded)
         if self.settings.results:
             self._save_results(answers)
 
     def _take(self, message):
-        stamp = stamp_to_nanoseconds(message.header.stamp)
-        box, score, identity = np.full(4, np.nan), 0.0, ''
+        stamp, box, score = stamp_to_nanoseconds(message.header.stamp), np.full(4, np.nan), 0.0
         if message.detections:
             target = message.detections[0]
             hypothesis = best_hypothesis(target)
-            box, identity = message_to_box(target.bbox), target.id
+            box = message_to_box(target.bbox)
             score = hypothesis.score if hypothesis is not None else 0.0
         self._rows.append((stamp, box, score, time.monotonic()))
-        self._ids.append(identity)
+        if self.settings.bag:
+            self._recorded.append((time.time_ns(), serialize_message(message)))
 
     def _save_results(self, answers):
         settings = self.settings
         sequence = open_sequence(settings.sequence, settings.image_topic)
         run, unanswered = match_answers(answers, sequence)
         record = {'label': settings.label, 'sequence': sequence.name,
-                  'attributes': list(sequence.attributes), 'frames_unanswered': unanswered,
-                  'made_by': {'node': self.resolve_topic_name('detections')}}
+                  'attributes': list(sequence.attributes),
+                  'made_by': {'topic': self.resolve_topic_name('detections'),
+                              'frames without an answer': unanswered}}
         write_result(settings.results, settings.label, sequence.name,
                      Result(run, sequence.boxes, record))
         print(f'{len(answers.stamps)} answers for {len(sequence)} frames of {sequence.name}, '
