@@ -23,6 +23,7 @@ except ImportError:
 MAXIMUM_PIXELS = 100_000_000
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 PNG_START = b'\x89PNG\r\n\x1a\n'
+YUYV = 'yuv422_yuy2'
 
 
 class Encoding(NamedTuple):
@@ -40,8 +41,7 @@ def _encodings():
         'mono16': Encoding('mono8', 'u2', 1), '16UC1': Encoding('mono8', 'u2', 1),
         '8UC3': Encoding('bgr8', 'u1', 3), '8UC4': Encoding('bgra8', 'u1', 4),
         'yuv422': Encoding('yuv422', 'u1', 2), 'uyvy': Encoding('yuv422', 'u1', 2),
-        'yuv422_yuy2': Encoding('yuv422_yuy2', 'u1', 2),
-        'yuyv': Encoding('yuv422_yuy2', 'u1', 2),
+        'yuv422_yuy2': Encoding(YUYV, 'u1', 2), 'yuyv': Encoding(YUYV, 'u1', 2),
     }
     for order in ('bgr', 'rgb', 'bgra', 'rgba'):
         table[f'{order}8'] = Encoding(f'{order}8', 'u1', len(order))
@@ -79,6 +79,9 @@ def decode_image(message, maximum_pixels=MAXIMUM_PIXELS):
     pixels = _pixels(message, encoding)
     if encoding.dtype == 'u2':
         pixels = _to_8_bits(pixels)
+    if encoding.colour == YUYV:
+        # Not every cv_bridge knows this order, but all know the one with the bytes swapped.
+        return _to_bgr(pixels.view(np.uint16).byteswap().view(np.uint8), 'yuv422')
     return _to_bgr(pixels, encoding.colour)
 
 
