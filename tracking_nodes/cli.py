@@ -8,6 +8,11 @@ from tracking_nodes.errors import TrackingError
 
 def main(arguments=None):
     """Run one subcommand and return its exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] == ['convert']:
+        from tracking_nodes.sequences import convert
+
+        return convert.main(arguments[1:])
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     try:
@@ -65,9 +70,8 @@ def _parser():
                          help='only this tracker; repeatable (default: all)')
     _add_sequences(command)
 
-    command = _command(commands, 'convert', _convert, 'write sequences as bags (dataset_to_bag)')
-    command.add_argument('arguments', nargs=argparse.REMAINDER,
-                         help='those of dataset_to_bag; -- --help lists them')
+    # Only to be listed: `main` hands its arguments on as they are.
+    commands.add_parser('convert', help='write sequences as bags, as dataset_to_bag does')
     return parser
 
 
@@ -189,12 +193,6 @@ def _video(options):
             label: results.read_result(options.results, label, sequence.name).run
             for label in labels})
         print(path)
-
-
-def _convert(options):
-    from tracking_nodes.sequences import convert
-
-    return convert.main([argument for argument in options.arguments if argument != '--'])
 
 
 def _benchmark(contenders, options):

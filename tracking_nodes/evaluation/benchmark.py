@@ -16,7 +16,7 @@ from tracking_nodes.errors import SequenceError, SettingError
 from tracking_nodes.evaluation import results
 from tracking_nodes.evaluation.contender import Contender, surroundings
 from tracking_nodes.evaluation.metrics import score
-from tracking_nodes.evaluation.ope import run_ope
+from tracking_nodes.evaluation.ope import first_target, run_ope
 from tracking_nodes.sequences.sequence import Sequence
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,8 @@ def run_benchmark(contenders, sequences, folder, *, jobs=1, variant='visible', o
     if repeated:
         raise SequenceError(f'several sequences are named {", ".join(repeated)}; run them into '
                             'different folders')
+    for sequence in sequences:
+        first_target(sequence)
     if overwrite:
         for contender in contenders:
             results.forget(folder, contender.label)

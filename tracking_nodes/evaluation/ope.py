@@ -37,11 +37,7 @@ def run_ope(tracker, sequence, on_frame=None):
     :return: a `Run`.
     :raises SequenceError: no ground truth, or fewer or more images than boxes of ground truth.
     """
-    valid = has_truth(sequence.boxes)
-    if not valid.any():
-        raise SequenceError(f'{sequence.name}: no frame has ground truth, so there is no box to '
-                            'start on; give a ground truth topic or file')
-    count, first = len(sequence), int(np.argmax(valid))
+    count, first = len(sequence), first_target(sequence)
     boxes, scores = np.full((count, 4), np.nan), np.zeros(count)
     present, seconds = np.zeros(count, dtype=bool), np.zeros(count)
     size, read = None, 0
@@ -65,3 +61,16 @@ def run_ope(tracker, sequence, on_frame=None):
     if read < count:
         raise SequenceError(f'{sequence.name}: {read} images for {count} boxes of ground truth')
     return Run(boxes, scores, present, seconds, size)
+
+
+def first_target(sequence):
+    """
+    Return the index of the first frame with ground truth.
+
+    :raises SequenceError: there is none.
+    """
+    valid = has_truth(sequence.boxes)
+    if not valid.any():
+        raise SequenceError(f'{sequence.name}: no frame has ground truth, so there is no box to '
+                            'start on; give a ground truth topic or file')
+    return int(np.argmax(valid))

@@ -73,7 +73,7 @@ class BagEvaluator(Node):
             descriptor.read_only = True
             self.declare_parameter(spec.name, spec.default, descriptor)
         self.settings = settings = parameters.read(self, EvaluatorSettings)
-        lists = {name: self._string_list(name, help) for name, help in _LISTS.items()}
+        lists = {name: self._string_list(name, words) for name, words in _LISTS.items()}
         if not lists['bags'] or not settings.output:
             raise SettingError("set bags and output, as in -p bags:=\"['FOLDER']\" -p "
                                'output:=results')
@@ -102,9 +102,9 @@ class BagEvaluator(Node):
             overwrite=settings.overwrite, on_frame=self._show)
         self.get_logger().info(f'{write_report(settings.output)}\n{text_table(scores)}')
 
-    def _string_list(self, name, help):
+    def _string_list(self, name, words):
         # An empty list has no type in rclpy, so that there is no default to declare.
-        descriptor = ParameterDescriptor(description=help, read_only=True)
+        descriptor = ParameterDescriptor(description=words, read_only=True)
         self.declare_parameter(name, Parameter.Type.STRING_ARRAY, descriptor)
         return [item for item in self.get_parameter_or(name).value or [] if item]
 
@@ -131,8 +131,11 @@ class _ToRos(logging.Handler):
         self._logger = node.get_logger()
 
     def emit(self, record):
-        say = self._logger.warning if record.levelno >= logging.WARNING else self._logger.info
-        say(self.format(record))
+        # rclpy ties a severity to the line that logs.
+        if record.levelno >= logging.WARNING:
+            self._logger.warning(self.format(record))
+        else:
+            self._logger.info(self.format(record))
 
 
 def main(args=None):
