@@ -125,7 +125,7 @@ def test_real_rclpy_messages(random):
 
 def test_cv_bridge_of_a_distribution_gives_the_same_picture(random, monkeypatch):
     if imaging.cvtColor2 is None:
-        pytest.skip('no cv_bridge that loads with this NumPy')
+        pytest.skip('no cv_bridge that works with this NumPy')
     from rosbags.image import image_to_cvimage
     for name, encoding in imaging.ENCODINGS.items():
         shape = (HEIGHT, WIDTH, encoding.channels) if encoding.channels > 1 else (HEIGHT, WIDTH)
@@ -170,13 +170,22 @@ def test_encoding_and_size_may_change_between_messages(random):
 
 def test_maximum_pixels_is_a_limit_of_both_kinds(random):
     pixels = random.integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    data = cv2.imencode('.png', pixels)[1].tobytes()
     assert decode_image(make_message(pixels, 'bgr8'), WIDTH * HEIGHT).shape == pixels.shape
-    assert decode_bytes(data, WIDTH * HEIGHT).shape == pixels.shape
-    with pytest.raises(ImageError, match='more than 119 pixels'):
+    with pytest.raises(ImageError, match='12x10 has more than 119 pixels'):
         decode_image(make_message(pixels, 'bgr8'), WIDTH * HEIGHT - 1)
-    with pytest.raises(ImageError, match='more than 119 pixels'):
-        decode_bytes(data, WIDTH * HEIGHT - 1)
+    for suffix in ('.png', '.jpg', '.bmp'):
+        data = cv2.imencode(suffix, pixels)[1].tobytes()
+        assert decode_bytes(data, WIDTH * HEIGHT).shape == pixels.shape
+        with pytest.raises(ImageError, match='12x10 has more than 119 pixels'):
+            decode_bytes(data, WIDTH * HEIGHT - 1)
+
+
+def test_a_huge_image_is_refused_before_it_is_decoded(monkeypatch):
+    data = bytearray(cv2.imencode('.png', np.zeros((8, 8), np.uint8))[1])
+    data[16:24] = (60000).to_bytes(4, 'big') * 2
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    with pytest.raises(ImageError, match='60000x60000 has more than 100000000 pixels'):
+        decode_bytes(data)
 
 
 def test_16_bit_png_scales_like_mono16(random):

@@ -5,6 +5,10 @@ Colour conversion is that of the distribution's cv_bridge where there is one and
 elsewhere. Both get rows without padding and 8 bits per channel, so they give the same picture:
 16-bit channels are first scaled by 255 / 65535 and rounded, the full range onto the full range.
 """
+from importlib.util import find_spec
+import logging
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -13,17 +17,41 @@ import numpy as np
 
 from tracking_nodes.errors import ImageError
 
-try:
-    from cv_bridge.boost.cv_bridge_boost import cvtColor2
-except ImportError:
-    # No distribution, or a cv_bridge built for another NumPy.
-    cvtColor2 = None
-    from rosbags.image import image_to_cvimage
-
+LOGGER = logging.getLogger(__name__)
 MAXIMUM_PIXELS = 100_000_000
 JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
+# Start-of-frame markers; the three left out are tables.
+JPEG_FRAME_MARKERS = set(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}
 PNG_START = b'\x89PNG\r\n\x1a\n'
 YUYV = 'yuv422_yuy2'
+CV_BRIDGE_TRIAL = '''
+import numpy
+from cv_bridge.boost.cv_bridge_boost import cvtColor2
+assert cvtColor2(numpy.full((2, 2), 7, 'u1'), 'mono8', 'bgr8').tolist() == [[[7] * 3] * 2] * 2
+'''
+
+
+def _has_cv_bridge():
+    """
+    Return whether a distribution's cv_bridge is there and works.
+
+    One that was built for another major version of NumPy can be imported, and then ends the
+    process with a segmentation fault when it is called; so another process tries it first.
+    """
+    if find_spec('cv_bridge') is None:
+        return False
+    trial = subprocess.run([sys.executable, '-c', CV_BRIDGE_TRIAL], capture_output=True)
+    if trial.returncode:
+        LOGGER.warning('the cv_bridge of this distribution does not work with NumPy %s; '
+                       'rosbags-image is used instead', np.__version__)
+    return trial.returncode == 0
+
+
+if _has_cv_bridge():
+    from cv_bridge.boost.cv_bridge_boost import cvtColor2
+else:
+    cvtColor2 = None
+    from rosbags.image import image_to_cvimage
 
 
 class Encoding(NamedTuple):
@@ -111,6 +139,7 @@ def decode_bytes(data, maximum_pixels=MAXIMUM_PIXELS):
     """
     data = bytes(data)
     _check_whole(data)
+    _check_size(*_stated_size(data), maximum_pixels)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
@@ -145,6 +174,20 @@ def _check_whole(data):
     if data.startswith(PNG_START) and b'IEND' not in data[-64:]:
         raise ImageError(f'PNG image is cut short after {len(data)} bytes: its end chunk is '
                          'missing')
+
+
+def _stated_size(data):
+    """Return (width, height) that the head of a JPEG or PNG states, (1, 1) where none is found."""
+    if data.startswith(PNG_START):
+        return int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
+    place = len(JPEG_START)
+    while data.startswith(JPEG_START) and place + 9 <= len(data):
+        marker, length = data[place + 1], int.from_bytes(data[place + 2:place + 4], 'big')
+        if marker in JPEG_FRAME_MARKERS:
+            return (int.from_bytes(data[place + 7:place + 9], 'big'),
+                    int.from_bytes(data[place + 5:place + 7], 'big'))
+        place += 2 + length
+    return 1, 1
 
 
 def _pixels(message, encoding):

@@ -1,17 +1,19 @@
-"""Opening rosbags, and what to say when one cannot be opened."""
+"""
+Opening rosbags, and what to say when one cannot be opened.
+
+For damaged bytes rosbags lets errors of every kind through (struct, zstd, sqlite, unicode), so all
+of them are translated here.
+"""
 from contextlib import contextmanager
 from pathlib import Path
 
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.rosbag1 import ReaderError as Rosbag1Error
-from rosbags.rosbag2 import ReaderError as Rosbag2Error
+from rosbags.highlevel import AnyReader
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.mcap_repair import find_truncated, scan_mcap
 from tracking_nodes.sequences.messages import nanoseconds, typestore
 
 BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
-BAG_ERRORS = (AnyReaderError, Rosbag1Error, Rosbag2Error)
 
 
 @contextmanager
@@ -27,10 +29,14 @@ def open_bag(path):
     if not path.exists():
         raise SequenceError(f'bag {path} does not exist')
     try:
-        with AnyReader([path], default_typestore=typestore()) as reader:
-            yield reader
-    except BAG_ERRORS as error:
+        reader = AnyReader([path], default_typestore=typestore())
+        reader.open()
+    except Exception as error:
         raise SequenceError(f'bag {path} cannot be read: {_explain(path, error)}') from error
+    try:
+        yield reader
+    finally:
+        reader.close()
 
 
 def read_messages(reader, connections, start=None, stop=None):
@@ -42,11 +48,16 @@ def read_messages(reader, connections, start=None, stop=None):
     :param start: first receive time wanted, nanoseconds.
     :param stop: receive time of the first message no longer wanted.
     :return: yields (stamp of the header or None, receive time, message), nanoseconds.
+    :raises SequenceError: the bag is damaged here.
     """
-    for connection, received, data in reader.messages(connections, start, stop):
-        message = reader.deserialize(data, connection.msgtype)
-        header = getattr(message, 'header', None)
-        yield (nanoseconds(header.stamp) if header else None), received, message
+    try:
+        for connection, received, data in reader.messages(connections, start, stop):
+            message = reader.deserialize(data, connection.msgtype)
+            header = getattr(message, 'header', None)
+            yield (nanoseconds(header.stamp) if header else None), received, message
+    except Exception as error:
+        raise SequenceError(f'bag {reader.paths[0]}, topic {connections[0].topic}: message cannot '
+                            f'be read: {error!r}') from error
 
 
 def find_topic(reader, path, topic, types):
@@ -75,7 +86,7 @@ def list_topics(reader):
 def _explain(path, error):
     truncated = find_truncated(path)
     if truncated is None:
-        return str(error)
+        return str(error) or repr(error)
     end, messages = scan_mcap(truncated)
     return (f'{truncated} is cut short (the recorder was killed, or the disk was full). At least '
             f'{messages} messages in its first {end} bytes are whole; '
