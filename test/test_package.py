@@ -32,8 +32,8 @@ DECLARED_AS = {
     'yaml': ('pyyaml', 'python3-yaml'),
 }
 # Message packages that ros-rclpy and ros-sensor-msgs bring, or that interfaces/ generates.
-BROUGHT = {'builtin_interfaces', 'geometry_msgs', 'rcl_interfaces', 'rosgraph_msgs', 'std_msgs',
-           'vision_msgs'}
+BROUGHT = {'builtin_interfaces', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfaces',
+           'rosgraph_msgs', 'std_msgs', 'vision_msgs'}
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 import rclpy
 
 from tracking_nodes.errors import SequenceError, TrackingError
@@ -118,12 +120,12 @@ def replay(bag, sequence, options):
     try:
         processes['tracker_node'] = _start(
             'tracker_node', {'tracker': options.tracker, 'init_box': box, 'use_sim_time': True,
-                             'image_qos': 'reliable'}, {'image': IMAGES}, environment)
+                             'image_qos': 'reliable', 'autostart': False}, {'image': IMAGES}, environment)
         processes['detection_recorder'] = _start(
             'detection_recorder', {**common, 'results': str(options.out),
                                    'label': options.tracker},
             {'detections': DETECTIONS}, environment)
-        _await_graph(processes)
+        _activate(processes)
         processes['bag_player'] = _start(
             'bag_player', {**common, 'clock': True, 'rate': options.rate,
                            'wait_for_answer': not options.rate},
@@ -159,22 +161,39 @@ def _start(name, parameters, remappings, environment):
     return subprocess.Popen(command, env=environment, start_new_session=True)
 
 
-def _await_graph(processes):
-    """Wait until the tracker listens to images and the recorder to the tracker."""
-    rclpy.init()
+def _activate(processes):
+    """Configure and activate the tracker, and wait until the recorder listens to it."""
+    rclpy.init(args=[])
     node = rclpy.create_node('demo')
+    client = node.create_client(ChangeState, '/tracker/change_state')
     try:
-        end = time.monotonic() + _PATIENCE
-        while not (node.count_subscribers(IMAGES) and node.count_subscribers(DETECTIONS)
-                   and node.count_publishers(DETECTIONS)):
-            _check(processes)
-            if time.monotonic() > end:
-                raise TrackingError(f'the tracker is not active after {_PATIENCE:g} s; its words '
-                                    'are above')
-            time.sleep(0.1)
+        _await(client.service_is_ready, processes)
+        for transition in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            request = ChangeState.Request(transition=Transition(id=transition))
+            answer = client.call_async(request)
+            _await(lambda: _answered(node, answer), processes)
+            if not answer.result().success:
+                raise TrackingError('the tracker does not become active; its words are above')
+        _await(lambda: node.count_subscribers(DETECTIONS), processes)
     finally:
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _answered(node, future):
+    rclpy.spin_once(node, timeout_sec=0.1)
+    return future.done()
+
+
+def _await(condition, processes):
+    """Wait until a condition holds, and for none of the processes to end."""
+    end = time.monotonic() + _PATIENCE
+    while not condition():
+        _check(processes)
+        if time.monotonic() > end:
+            raise TrackingError(f'the nodes are not ready after {_PATIENCE:g} s; their words are '
+                                'above')
+        time.sleep(0.05)
 
 
 def _await_end(processes, name):
