@@ -120,7 +120,8 @@ def replay(bag, sequence, options):
     try:
         processes['tracker_node'] = _start(
             'tracker_node', {'tracker': options.tracker, 'init_box': box, 'use_sim_time': True,
-                             'image_qos': 'reliable', 'autostart': False}, {'image': IMAGES}, environment)
+                             'image_qos': 'reliable', 'autostart': False},
+            {'image': IMAGES}, environment)
         processes['detection_recorder'] = _start(
             'detection_recorder', {**common, 'results': str(options.out),
                                    'label': options.tracker},

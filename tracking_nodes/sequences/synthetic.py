@@ -10,7 +10,7 @@ _PATCH_WIDTH, _PATCH_HEIGHT = 48, 36
 
 class SyntheticSequence(Sequence):
     """
-    A target that sways and grows while the background drifts, the light changes and noise is added.
+    A target that sways and grows, the background drifts, the light changes, noise is added.
 
     320x240 pixels at 30 Hz. Two of the same seed are identical.
     """
