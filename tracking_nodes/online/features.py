@@ -1,0 +1,224 @@
+"""
+Features of candidate boxes, by two paths with the same result shape.
+
+`shared`: one search region around the last box goes through the backbone once, and RoIAlign
+takes each candidate's features from its maps. `crop`: each candidate is cut out, resized and
+goes through the backbone by itself, as MDNet, RMAN, TSN and CSTNet publish it.
+"""
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torchvision.ops import roi_align
+
+from tracking_nodes.geometry import area_side, xywh_to_cxcywh, xywh_to_xyxy
+from tracking_nodes.nn.backbones import load_backbone
+from tracking_nodes.nn.device import resolve_device
+from tracking_nodes.online.regions import cut
+from tracking_nodes.parameters import Settings, setting
+
+# Layers whose maps are joined where nothing else is asked for: the last one knows what the
+# target is, the one before where it is.
+_USUAL_TAPS = {'vggm': 'conv2+conv3', 'alexnet': 'conv2+conv5', 'vgg16': 'conv3_3+conv4_3',
+               'resnet18': 'layer2+layer3', 'resnet50': 'layer2+layer3'}
+
+
+@dataclass(frozen=True)
+class FeatureSettings(Settings):
+    """Backbone, path and size of the features of a candidate."""
+
+    backbone: str = setting(
+        'vggm', 'network of the features', source='VGG-M in RMAN, TSN and CSTNet',
+        choices=tuple(_USUAL_TAPS))
+    weights: str = setting(
+        '', 'weights file of the backbone; empty for its usual one, random for none')
+    taps: str = setting(
+        '', 'layers of the backbone, joined by +; empty for the usual ones of the backbone',
+        source='measured: two layers localise better than the last alone')
+    dense: bool = setting(
+        False, 'double the resolution of the deepest layer', source='RT-MDNet')
+    feature_path: str = setting(
+        'shared', 'one search region for all candidates, or one crop per candidate',
+        choices=('shared', 'crop'), source='RMAN section V.D proposes RoIAlign for speed')
+    search_scale: float = setting(
+        5.0, 'side of the search region in units of sqrt(w h) of the target', minimum=2.0,
+        maximum=12.0, source='measured; shared path only')
+    search_size: int = setting(
+        288, 'side of the search region after resizing, pixels', minimum=96, maximum=1024,
+        source='measured; shared path only')
+    crop_size: int = setting(
+        107, 'side of a resized candidate, pixels; crop path only', minimum=75, maximum=512,
+        source='MDNet, CSTNet section III')
+    crop_padding: float = setting(
+        0.15, 'context kept around a candidate, as a share of the crop; crop path only',
+        minimum=0.0, maximum=0.45, source='MDNet: 16 of 107 pixels')
+    pool_size: int = setting(
+        3, 'cells per side of the features of a candidate', minimum=1, maximum=14,
+        source='conv3 of VGG-M on 107 pixels is 3x3')
+    feature_channels: int = setting(
+        64, 'principal components kept of each layer, found in the first frame; 0 keeps all',
+        minimum=0, maximum=2048, source='measured: as accurate and several times faster')
+    feature_rms: float = setting(
+        3.0, 'root mean square the features are scaled to', minimum=0.01, maximum=100.0,
+        source='measured: the papers give learning rates for unscaled VGG-M features')
+
+
+class FeatureExtractor:
+    """Loaded backbone and path; makes the features of one frame after the other."""
+
+    def __init__(self, settings, runtime):
+        """
+        Load the backbone.
+
+        :param settings: a `FeatureSettings`.
+        :param runtime: a `trackers.base.Runtime`.
+        """
+        self.settings = settings
+        self.device = resolve_device(runtime.device)
+        self.half = runtime.half and self.device.type == 'cuda'
+        backbone = load_backbone(settings.backbone, settings.weights, runtime.models,
+                                 settings.dense, runtime.seed)
+        self.backbone = backbone.to(self.device, torch.float16 if self.half else torch.float32,
+                                    memory_format=torch.channels_last)
+        self.taps = (settings.taps or _USUAL_TAPS[settings.backbone]).split('+')
+
+    def maps(self, pixels):
+        """
+        Return the backbone's maps.
+
+        :param pixels: (N, H, W, 3) uint8, BGR.
+        :return: list of (N, C, H', W') float32, one per tap.
+        """
+        batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+        batch = batch.to(torch.float16 if self.half else torch.float32)
+        with torch.no_grad():
+            return [m.float() for m in self.backbone(batch, self.taps)]
+
+    def frame(self, image, box, projection=None):
+        """
+        Return the features of an image searched around a box.
+
+        :param image: (H, W, 3) uint8, BGR.
+        :param box: (x, y, w, h).
+        :param projection: a `Projection` found in an earlier frame; None finds one in this.
+        :return: an object with `projection` and `of(boxes)`.
+        """
+        path = CropFeatures if self.settings.feature_path == 'crop' else SharedFeatures
+        return path(self, image, box, projection)
+
+
+class SharedFeatures:
+    """Features of boxes by RoIAlign on the maps of one search region."""
+
+    def __init__(self, extractor, image, box, projection=None):
+        """Send the search region through the backbone; see `FeatureExtractor.frame`."""
+        settings = extractor.settings
+        self._extractor = extractor
+        self._region = cut(image, xywh_to_cxcywh(box)[:2],
+                           settings.search_scale * area_side(box), settings.search_size)
+        maps = extractor.maps(self._region.pixels[None])
+        self.projection = projection or Projection.fit([m[0].flatten(1).T for m in maps],
+                                                       settings)
+        self._maps = self.projection.of_maps(maps)
+
+    def of(self, boxes):
+        """
+        Return the features of boxes.
+
+        :param boxes: (N, 4).
+        :return: (N, D), D = channels x pool_size x pool_size, on the device.
+        """
+        backbone, size = self._extractor.backbone, self._extractor.settings.pool_size
+        corners = torch.from_numpy(self._region.from_image(xywh_to_xyxy(boxes))).float()
+        pooled = []
+        for tap, projected in zip(self._extractor.taps, self._maps):
+            on_map = (corners - backbone.offset[tap]) / backbone.stride[tap] + 0.5
+            rois = functional.pad(on_map, (1, 0)).to(projected.device)
+            pooled.append(roi_align(projected, rois, size, sampling_ratio=2, aligned=True))
+        return torch.cat(pooled, dim=1).flatten(1)
+
+
+class CropFeatures:
+    """Features of boxes, each cut out and sent through the backbone."""
+
+    BATCH = 64
+
+    def __init__(self, extractor, image, box, projection=None):
+        """Keep the image; see `FeatureExtractor.frame`."""
+        self._extractor = extractor
+        self._image = image
+        self.projection = projection or self._fit(box)
+
+    def of(self, boxes):
+        """Return the features of boxes, as `SharedFeatures.of`."""
+        size = self._extractor.settings.pool_size
+        batches = []
+        for start in range(0, len(boxes), self.BATCH):
+            maps = self._extractor.maps(self._crops(boxes[start:start + self.BATCH]))
+            batches.append(torch.cat([functional.adaptive_avg_pool2d(m, size)
+                                      for m in self.projection.of_maps(maps)], dim=1))
+        return torch.cat(batches).flatten(1)
+
+    def _fit(self, box):
+        steps = np.linspace(-1.5, 1.5, 7)
+        shifts = np.array([(x, y, 0, 0) for x in steps for y in steps])
+        maps = self._extractor.maps(self._crops(box + shifts * np.asarray(box)[[2, 3, 2, 3]]))
+        return Projection.fit([m.permute(0, 2, 3, 1).flatten(0, 2) for m in maps],
+                              self._extractor.settings)
+
+    def _crops(self, boxes):
+        settings = self._extractor.settings
+        out = settings.crop_size
+        crops = np.empty((len(boxes), out, out, 3), dtype=np.uint8)
+        grow = 1 / (1 - 2 * settings.crop_padding)
+        for crop, (x, y, width, height) in zip(crops, xywh_to_cxcywh(boxes)):
+            across, down = width * grow, height * grow
+            scale = np.array([out / across, out / down])
+            shift = -(np.array([x, y]) - (across / 2, down / 2)) * scale
+            # warpAffine counts pixel centres from 0, boxes count pixel corners.
+            shift += 0.5 * scale - 0.5
+            matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+            cv2.warpAffine(self._image, matrix, (out, out), dst=crop,
+                           borderMode=cv2.BORDER_REPLICATE)
+        return crops
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Linear map of each layer's channels to fewer, of a common scale; fixed in frame one."""
+
+    weights: list
+    biases: list
+
+    @classmethod
+    def fit(cls, cells, settings):
+        """
+        Find principal components and scale.
+
+        :param cells: one (M, C) tensor per layer: feature vectors of map cells.
+        :param settings: a `FeatureSettings`.
+        :return: a `Projection`.
+        """
+        weights, biases = [], []
+        for layer in cells:
+            mean = layer.mean(dim=0)
+            centred = layer - mean
+            keep = settings.feature_channels
+            if keep and keep < layer.shape[1]:
+                # The eigenvectors of the covariance come in ascending order.
+                basis = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :keep].T
+                projected = centred @ basis.T
+            else:
+                basis = torch.eye(layer.shape[1], device=layer.device)
+                projected = centred
+            gain = settings.feature_rms / projected.square().mean().sqrt().clamp_min(1e-6)
+            weights.append((gain * basis)[:, :, None, None])
+            biases.append(-(gain * basis) @ mean)
+        return cls(weights, biases)
+
+    def of_maps(self, maps):
+        """Return the projected maps, (N, C, H, W) each."""
+        return [functional.conv2d(m, weight, bias)
+                for m, weight, bias in zip(maps, self.weights, self.biases)]

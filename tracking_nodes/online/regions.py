@@ -1,0 +1,53 @@
+"""Square pieces of an image, resized; shared by every tracker that does not see the whole image."""
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Region:
+    """
+    A square piece of an image and how to get from image to piece.
+
+    pixels: (size, size, 3) uint8, BGR. left, top: image coordinates of its corner. scale: pixels
+    of the piece per pixel of the image.
+    """
+
+    pixels: np.ndarray
+    left: int
+    top: int
+    scale: float
+
+    def from_image(self, points):
+        """Return (..., 2) or (..., 4) corner coordinates of the image in those of the piece."""
+        points = np.asarray(points, dtype=np.float64)
+        return (points - np.resize([self.left, self.top], points.shape[-1])) * self.scale
+
+
+def cut(image, centre, side, size):
+    """
+    Cut a square and resize it; beyond the border the image's edge is repeated.
+
+    :param image: (H, W, 3) uint8.
+    :param centre: (x, y) in pixels.
+    :param side: of the square, in pixels of the image; rounded to whole pixels.
+    :param size: of the result, in pixels.
+    :return: a `Region`.
+    """
+    height, width = image.shape[:2]
+    side = max(int(round(side)), 2)
+    left, top = (int(round(value - side / 2)) for value in centre)
+    # A square entirely beside the image still shows its edge.
+    left = min(max(left, 1 - side), width - 1)
+    top = min(max(top, 1 - side), height - 1)
+    piece = image[max(top, 0):top + side, max(left, 0):left + side]
+    before = max(-top, 0), max(-left, 0)
+    after = side - before[0] - piece.shape[0], side - before[1] - piece.shape[1]
+    if any(before) or any(after):
+        piece = cv2.copyMakeBorder(piece, before[0], after[0], before[1], after[1],
+                                   cv2.BORDER_REPLICATE)
+    shrinks = side > size
+    pixels = cv2.resize(piece, (size, size),
+                        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return Region(pixels, left, top, size / side)

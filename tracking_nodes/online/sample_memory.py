@@ -1,0 +1,102 @@
+"""
+The sample memory of online learning: features of positive and negative boxes of past frames.
+
+Positives are kept long, negatives short, as in MDNet's long- and short-term memories; the first
+frame, the only one whose labels are certain, stays for ever.
+"""
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class FrameSamples:
+    """
+    What one frame taught.
+
+    positives: (P, D). negatives: (M, D). context: what else the tracker wants to know of the
+    frame, the same object for all its samples (RMAN: features of the K past target patches).
+    """
+
+    positives: torch.Tensor
+    negatives: torch.Tensor
+    context: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """
+    Samples drawn from a few frames.
+
+    positives: (N, D). negatives: (M, D). contexts: one per frame drawn. positive_frame: (N,) and
+    negative_frame: (M,) index of each sample's frame in `contexts`.
+    """
+
+    positives: torch.Tensor
+    negatives: torch.Tensor
+    contexts: list
+    positive_frame: torch.Tensor
+    negative_frame: torch.Tensor
+
+
+class SampleMemory:
+    """Bounded memory of `FrameSamples`."""
+
+    def __init__(self, first, long, short, first_kept):
+        """
+        Start with the first frame.
+
+        :param first: `FrameSamples` of the first frame, used whole until a second one comes.
+        :param long: number of later frames whose positives are kept.
+        :param short: number of latest frames whose negatives are used.
+        :param first_kept: how many positives and negatives of the first frame stay for ever.
+        """
+        self._first = first
+        self._later = deque(maxlen=long)
+        self._short = short
+        self._first_kept = first_kept
+
+    def __len__(self):
+        return 1 + len(self._later)
+
+    def add(self, samples):
+        """Take in one frame; the oldest later frame leaves when the memory is full."""
+        if not self._later:
+            kept = self._first_kept
+            # A copy, or the slice would hold the whole first batch in memory.
+            self._first = FrameSamples(self._first.positives[:kept].clone(),
+                                       self._first.negatives[:kept].clone(),
+                                       self._first.context)
+        self._later.append(samples)
+
+    def draw(self, rng, positives, negatives, frames):
+        """
+        Draw a batch, each half from at most so many frames.
+
+        Few frames per batch keep what is computed once per frame affordable.
+
+        :param rng: a numpy Generator.
+        :param positives: how many, from all frames; a multiple of `frames`.
+        :param negatives: how many, from the first and the latest frames.
+        :param frames: how many frames each half is drawn from, with repetition.
+        :return: a `Batch`.
+        """
+        stored = [self._first, *self._later]
+        recent = [0, *range(max(1, len(stored) - self._short), len(stored))]
+        chosen = {}
+        halves = []
+        for kind, count, pool in (('positives', positives, range(len(stored))),
+                                  ('negatives', negatives, recent)):
+            usable = [index for index in pool if len(getattr(stored[index], kind))]
+            picked = rng.choice(usable, frames)
+            share = np.diff(np.linspace(0, count, frames + 1).astype(int))
+            rows, index = [], []
+            for frame, number in zip(picked.tolist(), share.tolist()):
+                samples = getattr(stored[frame], kind)
+                rows.append(samples[torch.from_numpy(rng.integers(0, len(samples), number))])
+                index += [chosen.setdefault(frame, len(chosen))] * number
+            halves += [torch.cat(rows), torch.tensor(index)]
+        return Batch(halves[0], halves[2], [stored[frame].context for frame in chosen],
+                     halves[1], halves[3])

@@ -1,0 +1,190 @@
+"""
+What the tracking-by-detection systems share: draw candidates, score, regress, collect samples.
+
+A subclass brings the classifier: how it is built and trained on samples, how it scores
+candidates, and when it is updated.
+"""
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tracking_nodes.geometry import clip_box
+from tracking_nodes.online import sampling
+from tracking_nodes.online.box_regression import BoxRegressor
+from tracking_nodes.online.features import FeatureExtractor, FeatureSettings
+from tracking_nodes.parameters import setting
+from tracking_nodes.trackers.base import Location, Tracker
+
+
+@dataclass(frozen=True)
+class DetectionSettings(FeatureSettings):
+    """Candidates, labels, sample memory and box regression of tracking by detection."""
+
+    candidates: int = setting(
+        256, 'candidates drawn in every frame', minimum=8, maximum=4096,
+        source='RMAN section V.A, TSN section IV', live=True)
+    candidate_translation: float = setting(
+        0.6, 'spread of the candidates\' centres, in mean sides of the target', minimum=0.01,
+        maximum=4.0, source='MDNet', live=True)
+    candidate_scale: float = setting(
+        1.0, 'spread of the candidates\' sizes, in powers of 1.05', minimum=0.0, maximum=10.0,
+        source='MDNet', live=True)
+    best_candidates: int = setting(
+        5, 'best candidates whose mean is the target', minimum=1, maximum=64,
+        source='MDNet; 1 is RMAN as written', live=True)
+    present_threshold: float = setting(
+        0.5, 'score from which the target is believed present and is learned from', minimum=0.0,
+        maximum=1.0, source='the classifier\'s own point of doubt', live=True)
+    positive_overlap: float = setting(
+        0.7, 'overlap from which a sample is positive', minimum=0.0, maximum=1.0,
+        source='RMAN section V.A, tau_1; CSTNet eq. 1')
+    negative_overlap: float = setting(
+        0.3, 'overlap up to which a sample is negative', minimum=0.0, maximum=1.0,
+        source='RMAN section V.A, tau_2')
+    first_positives: int = setting(
+        500, 'positive samples of the first frame', minimum=16, maximum=5000,
+        source='RMAN: N_1 = 5500 in all; split as in MDNet')
+    first_negatives: int = setting(
+        5000, 'negative samples of the first frame', minimum=16, maximum=20000,
+        source='RMAN: N_1 = 5500 in all; split as in MDNet')
+    positives: int = setting(
+        50, 'positive samples of a later frame', minimum=1, maximum=1000, source='MDNet')
+    negatives: int = setting(
+        206, 'negative samples of a later frame', minimum=1, maximum=4000,
+        source='RMAN: N_2 = 256 in all')
+    long_memory: int = setting(
+        100, 'frames whose positives are kept', minimum=1, maximum=1000, source='MDNet')
+    short_memory: int = setting(
+        20, 'frames whose negatives are kept', minimum=1, maximum=1000, source='MDNet')
+    first_kept: int = setting(
+        500, 'samples of the first frame that stay in memory, per class', minimum=1,
+        maximum=20000, source='the only labels that are certain')
+    box_regression: bool = setting(
+        True, 'whether the chosen box is refined by regression', source='RMAN section IV.B')
+    regression_samples: int = setting(
+        1000, 'samples of the regression, first frame only', minimum=10, maximum=10000,
+        source='MDNet')
+    regression_overlap: float = setting(
+        0.6, 'overlap from which a sample joins the regression', minimum=0.0, maximum=1.0,
+        source='R-CNN appendix C')
+    regression_ridge: float = setting(
+        1000.0, 'ridge penalty of the regression', minimum=0.0, maximum=1e9,
+        source='R-CNN appendix C')
+
+
+class DetectionTracker(Tracker):
+    """Tracking by detection around a classifier that learns online."""
+
+    settings_class = DetectionSettings
+
+    def __init__(self, settings=None, runtime=None):
+        super().__init__(settings, runtime)
+        self._extractor = FeatureExtractor(self.settings, self.runtime)
+        self.device = self._extractor.device
+        self._reset()
+
+    @abstractmethod
+    def _begin(self, positives, negatives, target):
+        """
+        Build and train the classifier on the first frame.
+
+        :param positives: (P, D) features.
+        :param negatives: (M, D).
+        :param target: (1, D) features of the target's own box.
+        """
+
+    @abstractmethod
+    def _scores(self, features):
+        """Return (N,) logits of being the target, of candidates (N, D)."""
+
+    @abstractmethod
+    def _collect(self, positives, negatives, target):
+        """Take in what a believed frame taught, as in `_begin`."""
+
+    @abstractmethod
+    def _update(self):
+        """Train if the schedule says so and return whether anything was trained."""
+
+    def _start(self, image, box):
+        settings = self.settings
+        self._box, self._size = box, (image.shape[1], image.shape[0])
+        self._frame = self._extractor.frame(image, box)
+        self._projection = self._frame.projection
+        self._begin(*self._samples(box, settings.first_positives, settings.first_negatives),
+                    self._frame.of(box[None]))
+        if settings.box_regression:
+            self._fit_regressor(box)
+
+    def _locate(self, image):
+        settings = self.settings
+        self._index += 1
+        self._size = (image.shape[1], image.shape[0])
+        self._frame = self._extractor.frame(image, self._box, self._projection)
+        candidates = self._inside(sampling.gaussian(
+            self._rng, self._box, settings.candidates, settings.candidate_translation,
+            settings.candidate_scale))
+        features = self._frame.of(candidates)
+        with torch.no_grad():
+            logits = self._scores(features)
+        best_logits, best = logits.topk(min(settings.best_candidates, len(candidates)))
+        score = float(best_logits.mean().sigmoid())
+        chosen = candidates[best.cpu().numpy()]
+        self._believed = score >= settings.present_threshold
+        output = chosen.mean(axis=0)
+        if self._believed:
+            # The search goes on from the classifier's box: regressed boxes fed back drift.
+            self._box = clip_box(output, *self._size)
+            if self._regressor is not None:
+                output = self._regressor.refine(features[best], chosen).mean(axis=0)
+        return Location(clip_box(output, *self._size), score, self._believed)
+
+    def _learn(self):
+        if self._frame is None:
+            return False
+        if self._believed:
+            self._collect(
+                *self._samples(self._box, self.settings.positives, self.settings.negatives),
+                self._frame.of(self._box[None]))
+        # The maps of a frame are large; nothing needs them any more.
+        self._frame = None
+        return self._update()
+
+    def _relocate(self, box):
+        self._box = clip_box(box, *self._size)
+
+    def _reset(self):
+        seed = self.runtime.seed
+        self._rng = np.random.default_rng(seed)
+        self._generator = torch.Generator().manual_seed(seed)
+        self._box = self._size = self._frame = self._projection = self._regressor = None
+        self._believed = False
+        self._index = 0
+
+    def _inside(self, boxes):
+        return sampling.inside(boxes, *self._size)
+
+    def _samples(self, box, positives, negatives):
+        settings, rng = self.settings, self._rng
+        near = sampling.with_overlap(
+            lambda n: self._inside(sampling.gaussian(rng, box, n, 0.1, 1.3, 0.65)),
+            box, positives, settings.positive_overlap, 1)
+        if not len(near):
+            near = self._inside(box[None])
+        reach = min(2.0, settings.search_scale / 2 - 0.5)
+        far = [sampling.with_overlap(lambda n: self._inside(draw(n)), box, count,
+                                     0, settings.negative_overlap)
+               for draw, count in (
+                   (lambda n: sampling.uniform(rng, box, n, reach, 5.0, 1.0), negatives // 2),
+                   (lambda n: sampling.gaussian(rng, box, n, 0.7, 2.0, 1.0),
+                    negatives - negatives // 2))]
+        return self._frame.of(near), self._frame.of(np.concatenate(far))
+
+    def _fit_regressor(self, box):
+        settings = self.settings
+        boxes = sampling.with_overlap(
+            lambda n: self._inside(sampling.uniform(self._rng, box, n, 0.3, 5.0, 3.0)),
+            box, settings.regression_samples, settings.regression_overlap, 1)
+        self._regressor = BoxRegressor(self._frame.of(boxes), boxes, box,
+                                       settings.regression_ridge)

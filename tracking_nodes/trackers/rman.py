@@ -1,0 +1,140 @@
+"""
+RMAN: recurrent memory activation networks.
+
+Pu, Song, Ma, Zhang and Yang, "Learning Recurrent Memory Activation Networks for Visual Tracking",
+IEEE Transactions on Image Processing 29, 2020. No offline training: the network behind the frozen
+features is learned in the first frame and updated online. The rows of the paper's ablation (Fig.
+6) are settings: see `ABLATION`.
+"""
+from dataclasses import dataclass
+
+import torch
+
+from tracking_nodes.nn.memory_activation import ACTIVATIONS, RecurrentMemoryNetwork
+from tracking_nodes.online.coherence_losses import (
+    classification_loss, coherence_loss, compactness_loss)
+from tracking_nodes.online.sample_memory import FrameSamples, SampleMemory
+from tracking_nodes.parameters import setting
+from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker
+
+ABLATION = {
+    'baseline': {'lstm': False, 'activation': 'none'},
+    'baseline+lstm': {'activation': 'none'},
+    'baseline+lstm+mal': {'loss_a': False, 'loss_b': False},
+    'baseline+lstm+mal+la': {'loss_b': False},
+    'baseline+lstm+mal+la+lb': {},
+    'baseline+mal+la+lb': {'lstm': False},
+    'baseline+lstm+apl+la+lb': {'activation': 'average'},
+}
+
+
+@dataclass(frozen=True)
+class RmanSettings(DetectionSettings):
+    """Parameters of RMAN; defaults are those of section V.A unless said otherwise."""
+
+    lstm: bool = setting(True, 'whether an LSTM makes the memory; off is a linear layer',
+                         source='Fig. 6')
+    activation: str = setting('memory', 'how past states join in: none, memory activation or '
+                              'average pooling', choices=ACTIVATIONS, source='Fig. 6')
+    loss_a: bool = setting(True, 'whether L_a of eq. 5 is used', source='Fig. 6')
+    loss_b: bool = setting(True, 'whether L_b of eq. 6 is used', source='Fig. 6')
+    hidden: int = setting(512, 'units of the LSTM', minimum=1, maximum=4096,
+                          source='section V.A')
+    memory_length: int = setting(5, 'past target patches in a sequence, K', minimum=1,
+                                 maximum=64, source='section V.A')
+    margin: float = setting(1.0, 'tau of eq. 5', minimum=0.0, maximum=1e6,
+                            source='section V.A')
+    weight_a: float = setting(2.0, 'lambda_1 of eq. 7', minimum=0.0, maximum=1e6,
+                              source='section V.A')
+    weight_b: float = setting(5e-4, 'lambda_2 of eq. 7', minimum=0.0, maximum=1e6,
+                              source='section V.A')
+    pairs: int = setting(32, 'positive-negative pairs of a batch, N', minimum=1, maximum=1024,
+                         source='section V.A')
+    batch_frames: int = setting(8, 'frames that each half of a batch is drawn from', minimum=1,
+                                maximum=1024, source='speed: one memory per frame')
+    first_iterations: int = setting(50, 'iterations in the first frame', minimum=1,
+                                    maximum=10000, source='section V.A')
+    first_rate: float = setting(2e-4, 'learning rate in the first frame', minimum=0.0,
+                                maximum=10.0, source='section V.A')
+    update_every: int = setting(10, 'frames between updates, N_3', minimum=1, maximum=100000,
+                                source='section V.A', live=True)
+    update_iterations: int = setting(15, 'iterations of an update', minimum=1, maximum=10000,
+                                     source='section V.A', live=True)
+    update_rate: float = setting(3e-4, 'learning rate of an update', minimum=0.0, maximum=10.0,
+                                 source='section V.A', live=True)
+    momentum: float = setting(0.9, 'momentum of SGD', minimum=0.0, maximum=0.9999,
+                              source='not in the paper; as in MDNet')
+    weight_decay: float = setting(5e-4, 'weight decay of SGD', minimum=0.0, maximum=1.0,
+                                  source='not in the paper; as in MDNet')
+    gradient_norm: float = setting(10.0, 'largest norm of a gradient', minimum=1e-6,
+                                   maximum=1e9, source='not in the paper; as in MDNet')
+
+
+class Rman(DetectionTracker):
+    """RMAN and, by its settings, every row of the paper's ablation."""
+
+    settings_class = RmanSettings
+
+    def _begin(self, positives, negatives, target):
+        settings = self.settings
+        # In the first frame every patch of a sequence is from that frame (section IV.A).
+        self._patches = target.repeat(settings.memory_length, 1)
+        self._network = RecurrentMemoryNetwork(
+            target.shape[1], settings.hidden, settings.lstm, settings.activation,
+            self._generator).to(self.device)
+        self._optimiser = torch.optim.SGD(
+            self._network.parameters(), lr=settings.first_rate, momentum=settings.momentum,
+            weight_decay=settings.weight_decay, foreach=True)
+        self._memory = SampleMemory(FrameSamples(positives, negatives, self._patches),
+                                    settings.long_memory, settings.short_memory,
+                                    settings.first_kept)
+        self._train(settings.first_iterations, settings.first_rate)
+
+    def _scores(self, features):
+        memory = self._network.remember(self._patches[None])
+        same = torch.zeros(len(features), dtype=torch.long, device=self.device)
+        logits = self._network(features, memory.at(same))
+        return logits[:, 1] - logits[:, 0]
+
+    def _collect(self, positives, negatives, target):
+        self._memory.add(FrameSamples(positives, negatives, self._patches))
+        self._patches = torch.cat([self._patches[1:], target])
+
+    def _update(self):
+        settings = self.settings
+        if self._index % settings.update_every or len(self._memory) < 2:
+            return False
+        self._train(settings.update_iterations, settings.update_rate)
+        return True
+
+    def _train(self, iterations, rate):
+        settings = self.settings
+        for group in self._optimiser.param_groups:
+            group['lr'] = rate
+        for _ in range(iterations):
+            batch = self._memory.draw(self._rng, settings.pairs, settings.pairs,
+                                      min(settings.batch_frames, settings.pairs))
+            self._optimiser.zero_grad()
+            self._loss(batch).backward()
+            torch.nn.utils.clip_grad_norm_(self._network.parameters(), settings.gradient_norm)
+            self._optimiser.step()
+
+    def _loss(self, batch):
+        """Return eq. 7 with the terms the settings ask for."""
+        settings, network = self.settings, self._network
+        memory = network.remember(torch.stack(batch.contexts))
+        positive = network.represent(batch.positives, memory.at(batch.positive_frame))
+        negative = network.represent(batch.negatives, memory.at(batch.negative_frame))
+        loss = classification_loss(network.classifier(positive.full),
+                                   network.classifier(negative.full))
+        if settings.activation != 'none':
+            if settings.loss_a:
+                loss = loss + settings.weight_a * coherence_loss(positive, negative,
+                                                                 settings.margin)
+            if settings.loss_b:
+                loss = loss + settings.weight_b * compactness_loss(positive.full, negative.full)
+        return loss
+
+    def _reset(self):
+        super()._reset()
+        self._network = self._optimiser = self._memory = self._patches = None
