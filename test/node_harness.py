@@ -1,5 +1,9 @@
 """What the tests of the node share: coded images, a tracker that reads them, a running node."""
 from dataclasses import dataclass
+import os
+from pathlib import Path
+import subprocess
+import sys
 import threading
 import time
 
@@ -18,6 +22,7 @@ from std_msgs.msg import Header, String
 from std_srvs.srv import SetBool, Trigger
 from vision_msgs.msg import Detection2D, Detection2DArray
 
+import tracking_nodes
 from tracking_nodes.nodes.conversions import (
     best_hypothesis, box_to_message, detection, image_message, message_to_box, nanoseconds_to_stamp,
     stamp_to_nanoseconds)
@@ -317,3 +322,17 @@ def wait(check, timeout=10.0):
 def compressed(image_bytes, stamp):
     """Return a JPEG CompressedImage."""
     return CompressedImage(header=header(stamp), format='jpeg', data=image_bytes)
+
+
+def start_node(*arguments, **options):
+    """
+    Start the node in a process of its own.
+
+    :param arguments: after --ros-args.
+    :param options: of subprocess.Popen.
+    """
+    root = str(Path(tracking_nodes.__file__).parents[1])
+    path = os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name('node_process.py')), '--ros-args',
+         *arguments], env={**os.environ, 'PYTHONPATH': path}, **options)

@@ -87,10 +87,10 @@ class Health:
             self._times.append(times)
             self._output.tick(time.monotonic())
 
-    def dropped(self, reason):
-        """Count a frame that is not answered; reasons are words such as 'superseded'."""
+    def dropped(self, reason, count=1):
+        """Count frames that are not answered; reasons are words such as 'superseded'."""
         with self._lock:
-            self.drops[reason] += 1
+            self.drops[reason] += count
 
     def fault(self, reason, text):
         """Count an error, keep its text as the last one and log it, each reason once in a while."""

@@ -11,6 +11,7 @@ from tracking_nodes.nodes.frames import Frame, FrameBuffer, NewestSlot, StampOrd
 _SUFFIX = '/compressed'
 _LOOK_EVERY = 0.2
 _DISCOVERY = 3.0
+_MANY_LOST = 30
 
 _STAMP_WORDS = {
     StampOrder.REPEATED: 'images repeat the stamp of the image before: two cameras on one topic, '
@@ -71,6 +72,7 @@ class ImageInput:
         self._order = StampOrder()
         self._transport = None
         self._subscription = None
+        self._losses = 0
         self._seen = time.monotonic()
         self._look()
         # On a steady clock: discovery goes on while simulated time stands still.
@@ -113,13 +115,11 @@ class ImageInput:
         compressed = transport == 'compressed'
         topic = self.topics[transport]
         self._transport = transport
-        self._subscription = self._node.create_subscription(
-            CompressedImage if compressed else Image, topic,
+        self._subscription = qos.subscribe(
+            self._node, CompressedImage if compressed else Image, topic,
             self._compressed_received if compressed else self._raw_received,
-            qos.copy(qos.PROFILES[self._settings.image_qos]),
-            event_callbacks=qos.subscription_events(
-                topic, self._health, 'Set image_qos to sensor_data. '),
-            qos_overriding_options=qos.overridable())
+            qos.PROFILES[self._settings.image_qos], self._health,
+            remedy='Set image_qos to sensor_data. ', lost=self._lost)
 
     def _unsubscribe(self):
         if self._subscription is not None:
@@ -132,6 +132,18 @@ class ImageInput:
 
     def _compressed_received(self, message):
         self._receive(message, compressed=True)
+
+    def _lost(self, count):
+        """Take note of images that the middleware gave up on their way here."""
+        self._health.dropped('lost_on_the_way', count)
+        self._losses += count
+        expected = self._losses + self._health.received
+        if self._losses >= _MANY_LOST and self._losses > 0.05 * expected:
+            self._health.notice('lost', (
+                f'{self._losses} of {expected} images were lost between the camera and this '
+                'node: too large for the middleware\'s buffers. Set image_qos to reliable if the '
+                'camera offers it, use compressed images, or enlarge the buffers (Fast DDS: the '
+                'shared memory segment, net.core.rmem_max) for the camera and this node'))
 
     def _receive(self, message, compressed):
         frame = Frame(message, compressed, stamp_to_nanoseconds(message.header.stamp),

@@ -5,9 +5,11 @@ from rclpy.qos import (
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 try:
-    from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+    from rclpy.event_handler import (
+        PublisherEventCallbacks, SubscriptionEventCallbacks, UnsupportedEventTypeError)
 except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks, SubscriptionEventCallbacks
+    from rclpy.qos_event import (
+        PublisherEventCallbacks, SubscriptionEventCallbacks, UnsupportedEventTypeError)
 
 RELIABLE = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5,
                       reliability=ReliabilityPolicy.RELIABLE)
@@ -35,19 +37,38 @@ def copy(profile):
         durability=profile.durability)
 
 
-def subscription_events(topic, health, remedy=''):
+def subscribe(node, kind, topic, callback, profile, health, *, remedy='', lost=None):
     """
-    Return the callbacks that put an incompatible publisher into words.
+    Return a subscription whose profile can be overridden and whose troubles are said in words.
 
-    :param topic: resolved name, for the words and for the notice.
-    :param health: a `Health` that gets the notice `qos <topic>`.
-    :param remedy: a first way out, where there is one beside the overrides.
+    :param kind: message class.
+    :param topic: name; it is remapped.
+    :param profile: a `QoSProfile`; not changed.
+    :param health: a `Health` that gets the notice `qos <resolved topic>`.
+    :param remedy: a first way out of a mismatch, where there is one beside the overrides.
+    :param lost: called with the number of messages that were sent but did not arrive.
     """
+    resolved = node.resolve_topic_name(topic)
+
     def incompatible(event):
         policy = qos_policy_name_from_kind(event.last_policy_kind)
-        health.notice(f'qos {topic}', explain(topic, policy, 'publisher', remedy))
+        health.notice(f'qos {resolved}', explain(resolved, policy, 'publisher', remedy))
 
-    return SubscriptionEventCallbacks(incompatible_qos=incompatible)
+    def missed(event):
+        lost(event.total_count_change)
+
+    def create(**events):
+        return node.create_subscription(
+            kind, topic, callback, copy(profile), qos_overriding_options=overridable(),
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible, **events))
+
+    if lost is None:
+        return create()
+    try:
+        return create(message_lost=missed)
+    except UnsupportedEventTypeError:
+        # Not every middleware tells of losses; the images are more important.
+        return create()
 
 
 def publisher_events(topic, health):
@@ -66,8 +87,7 @@ def explain(topic, policy, other, remedy=''):
     :param policy: name as rclpy gives it, such as 'RELIABILITY'.
     :param other: 'publisher' or 'subscription': the far end.
     """
-    name = policy.rsplit('_', 1)[0] if policy.endswith('_QOS_POLICY') else policy
-    name = name.lower()
+    name = policy.lower()
     if other == 'publisher':
         loose = {'reliability': 'best_effort', 'durability': 'volatile'}.get(name, 'looser')
         return (f'a publisher on {topic} offers less {name} than this node asks for: nothing '

@@ -80,11 +80,7 @@ class StartInputs:
                 StartRequest(box, 'init_box', self._worker.settings.class_id))
 
     def _subscribe(self, kind, topic, callback, profile):
-        resolved = self._node.resolve_topic_name(topic)
-        return self._node.create_subscription(
-            kind, topic, callback, qos.copy(profile),
-            event_callbacks=qos.subscription_events(resolved, self._health),
-            qos_overriding_options=qos.overridable())
+        return qos.subscribe(self._node, kind, topic, callback, profile, self._health)
 
     def _init(self, message):
         hypothesis = best_hypothesis(message)

@@ -252,10 +252,10 @@ def main(args=None):
     # rclpy's own handlers take the context away before the node could say goodbye.
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    node, ended, status = None, True, 0
+    executor = SingleThreadedExecutor()
+    node, status = None, 0
     try:
         node = TrackerNode()
-        executor = SingleThreadedExecutor()
         executor.add_node(node)
         node.start_if_asked()
         while rclpy.ok():
@@ -266,14 +266,16 @@ def main(args=None):
     except (TrackingError, ParameterException) as error:
         get_logger('tracker').fatal(f'{type(error).__name__}: {error}')
         status = 1
+    executor.shutdown()
     if node is not None:
-        ended = node.release(_SHUTDOWN_WAIT)
+        node.release(_SHUTDOWN_WAIT)
         node.destroy_node()
     rclpy.try_shutdown()
-    if not ended:
-        # A tracker deep in a frame cannot be interrupted, and Python would wait for its threads.
-        os._exit(status)
-    sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is closed. Python itself would wait for a tracker deep in a frame, which cannot be
+    # interrupted, and take more than a second to unload PyTorch.
+    os._exit(status)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,51 @@
+"""Device names: what is asked for is given or refused, never replaced."""
+import pytest
+import torch
+
+from tracking_nodes.errors import DeviceError
+from tracking_nodes.nn.device import memory_in_use, release_memory, resolve_device
+
+
+def test_cpu_is_the_cpu():
+    assert resolve_device('cpu') == torch.device('cpu')
+    assert memory_in_use(resolve_device('cpu')) == 0
+    release_memory(resolve_device('cpu'))
+
+
+@pytest.mark.parametrize('present, expected', [(True, 'cuda:0'), (False, 'cpu')])
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch, present, expected):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: present)
+    assert resolve_device('auto') == torch.device(expected)
+
+
+@pytest.mark.parametrize('name', ['cuda', 'cuda:0'])
+def test_cuda_without_cuda_is_an_error(monkeypatch, name):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(DeviceError, match=f'{name}.*no CUDA'):
+        resolve_device(name)
+
+
+def test_a_gpu_that_is_not_there_is_an_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 2)
+    assert resolve_device('cuda') == torch.device('cuda', 0)
+    assert resolve_device('cuda:1') == torch.device('cuda', 1)
+    with pytest.raises(DeviceError, match='only 2 GPUs'):
+        resolve_device('cuda:2')
+
+
+@pytest.mark.parametrize('name', ['gpu', 'cuda:', 'cuda:x', 'cuda:-1', '', 'mps'])
+def test_an_unknown_name_is_an_error_that_names_the_known(name):
+    with pytest.raises(DeviceError, match='auto, cpu, cuda'):
+        resolve_device(name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU here')
+def test_memory_of_a_gpu_is_counted_and_given_back():
+    device = resolve_device('cuda')
+    before = memory_in_use(device)
+    block = torch.empty(2 ** 20, device=device)
+    assert memory_in_use(device) == before + 4 * 2 ** 20
+    del block
+    release_memory(device)
+    assert memory_in_use(device) == before
