@@ -60,7 +60,7 @@ setup(
     ],
     extras_require={
         'ros': ROS,
-        'test': ['got10k', 'hypothesis', 'pytest'],
+        'test': ['got10k', 'hypothesis', 'pytest', 'setuptools'],
     },
     entry_points={'console_scripts': [
         f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',

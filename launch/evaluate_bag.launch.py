@@ -14,10 +14,10 @@ def generate_launch_description():
     options = specs(EvaluatorSettings)
     arguments = [
         DeclareLaunchArgument(
-            'bags', description='bags, sequence folders or videos, as in "[\'one\', \'two\']"'),
+            'bags', description="bags, sequence folders or videos, as in ['one', 'two']"),
         DeclareLaunchArgument(
             'trackers', default_value="['rman']",
-            description='trackers, NAME or NAME:LABEL, as in "[\'rman\', \'csrt\']"'),
+            description="trackers, NAME or NAME:LABEL, as in ['rman', 'csrt']"),
         DeclareLaunchArgument(
             'settings', default_value="['']",
             description='tracker settings, KEY=VALUE or LABEL.KEY=VALUE, as a list'),

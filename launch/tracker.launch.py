@@ -37,7 +37,7 @@ def generate_launch_description():
             description='take the time from /clock, as when a bag is played'),
         DeclareLaunchArgument(
             'params_file', default_value=str(CONFIG),
-            description='YAML file of all other parameters, the trackers\' own included'),
+            description="YAML file of all other parameters, the trackers' own included"),
         DeclareLaunchArgument(
             'log_level', default_value='info',
             description='what the node says: debug, info, warn, error or fatal'),

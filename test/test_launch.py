@@ -23,7 +23,7 @@ launch = pytest.importorskip(
 pytest.importorskip('launch_ros.actions', reason='ros2/launch_ros cannot be imported here')
 
 ROOT = Path(__file__).resolve().parent.parent
-RUN = '''
+RUN = """
 import sys
 from launch import LaunchDescription, LaunchService
 from launch.actions import IncludeLaunchDescription
@@ -32,7 +32,7 @@ service = LaunchService()
 service.include_launch_description(LaunchDescription([IncludeLaunchDescription(
     file, launch_arguments=[argument.split(':=', 1) for argument in arguments])]))
 sys.exit(service.run())
-'''
+"""
 FILES = ('tracker.launch.py', 'evaluate_bag.launch.py')
 
 
@@ -121,7 +121,7 @@ def test_tracker_launch_answers_images(run):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=20)
     assert process.returncode == 0, output
-    assert 'process has finished cleanly' in output
+    assert 'process has finished cleanly' in output, output
 
 
 def test_evaluate_bag_launch_writes_results_and_ends(run, tmp_path):

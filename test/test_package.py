@@ -7,9 +7,6 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-import setuptools  # noqa: F401  (brings distutils on Python 3.12)
-
-from distutils.core import run_setup  # isort: skip
 
 ROOT = Path(__file__).resolve().parent.parent
 # Import name: (distribution on the package index, rosdep key). Messages need no row.
@@ -40,7 +37,9 @@ BROUGHT = {'builtin_interfaces', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfa
 def setup(monkeypatch):
     """Return what setup.py declares."""
     monkeypatch.chdir(ROOT)
-    return run_setup('setup.py', stop_after='init')
+    # From Python 3.12 on it is setuptools that brings distutils, once imported.
+    import_module('setuptools')
+    return import_module('distutils.core').run_setup('setup.py', stop_after='init')
 
 
 @pytest.fixture
