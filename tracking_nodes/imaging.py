@@ -24,11 +24,9 @@ JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 JPEG_FRAME_MARKERS = set(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}
 PNG_START = b'\x89PNG\r\n\x1a\n'
 YUYV = 'yuv422_yuy2'
-CV_BRIDGE_TRIAL = '''
-import numpy
-from cv_bridge.boost.cv_bridge_boost import cvtColor2
-assert cvtColor2(numpy.full((2, 2), 7, 'u1'), 'mono8', 'bgr8').tolist() == [[[7] * 3] * 2] * 2
-'''
+CV_BRIDGE_TRIAL = (
+    'import numpy; from cv_bridge.boost.cv_bridge_boost import cvtColor2; '
+    'cvtColor2(numpy.zeros((2, 2), numpy.uint8), "mono8", "bgr8")')
 
 
 def _has_cv_bridge():

@@ -1,4 +1,4 @@
-"""From a path to sequences: which layout is it?"""
+"""From a path to sequences: the layout is found by what lies there."""
 from pathlib import Path
 
 from tracking_nodes.errors import SequenceError

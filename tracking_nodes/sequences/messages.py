@@ -111,8 +111,8 @@ def _new(name):
 
 
 def _header(stamp):
-    time = _new('builtin_interfaces/msg/Time')(sec=int(stamp // 1_000_000_000),
-                                              nanosec=int(stamp % 1_000_000_000))
+    seconds, rest = divmod(int(stamp), 1_000_000_000)
+    time = _new('builtin_interfaces/msg/Time')(sec=seconds, nanosec=rest)
     return _new('std_msgs/msg/Header')(stamp=time, frame_id=FRAME_ID)
 
 
