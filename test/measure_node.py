@@ -180,6 +180,7 @@ def _memory(diagnostics):
     filled = next(index for index, count in enumerate(counts) if count >= max(counts) - 2)
     resident = [float(values['resident memory (MB)']) for values in diagnostics[filled:]]
     return {'memory when the buffer is full (MB)': resident[0],
+            'memory halfway (MB)': resident[len(resident) // 2],
             'memory at the end (MB)': resident[-1], 'memory largest (MB)': max(resident)}
 
 

@@ -64,6 +64,7 @@ class FrameCodeSettings(Settings):
     """Parameters of the test tracker."""
 
     delay: float = setting(0.0, 'time to locate, seconds', minimum=0.0, live=True)
+    start_delay: float = setting(0.0, 'time to start, seconds', minimum=0.0, live=True)
     fail_on: int = setting(-1, 'number of the frame to fail on', live=True)
     frozen: int = setting(1, 'cannot be changed while configured')
 
@@ -76,6 +77,7 @@ class FrameCodeTracker(Tracker):
 
     def _start(self, image, box):
         self._box = box
+        time.sleep(self.settings.start_delay)
         self.calls.append(('start', read_code(image)[0]))
 
     def _locate(self, image):

@@ -100,6 +100,18 @@ def test_late_box_starts_on_its_own_image_and_is_carried_to_now(bench):
         ('locate', 26), ('learn', 26)]
 
 
+def test_images_that_came_while_a_tracker_started_carry_the_target_to_now(bench):
+    assert bench.set(frame_code__start_delay=0.5, carry_frames=3).successful
+    assert bench.set(init_box='100, 80, 40, 30').successful
+    for number in range(1, 11):
+        bench.send(number)
+        time.sleep(0.01)
+    assert bench.answer_to(bench.sent[-1]).box[1] == 10
+    assert FrameCodeTracker.calls == [
+        ('start', 1), ('learn', None), ('locate', 3), ('locate', 6), ('locate', 9),
+        ('locate', 10), ('learn', 10)]
+
+
 def test_box_for_an_image_no_longer_kept_is_refused_in_words():
     with Bench(buffer_seconds=0.2) as bench:
         bench.start(BOX)

@@ -46,12 +46,13 @@ class NodeSettings(Settings):
         0.05, 'how far the stamp of a box may be from an image of the buffer, seconds',
         minimum=0.0, maximum=1.0, live=True, source='one frame at 20 Hz may be missing')
     buffer_seconds: float = setting(
-        2.0, 'how long images are kept for boxes drawn on them, seconds', minimum=0.0,
-        maximum=60.0, source='the time it takes a person to draw a box')
+        2.0, 'how long images are kept for boxes drawn on them and for the time a tracker takes '
+        'to start, seconds', minimum=0.0, maximum=60.0,
+        source='the time it takes a person to draw a box')
     buffer_megabytes: int = setting(
         128, 'limit of the memory of these images, megabytes', minimum=1, maximum=65536)
     carry_frames: int = setting(
-        10, 'at most so many buffered images carry a late box forward, equally spaced',
+        10, 'at most so many buffered images carry a new target forward to now, equally spaced',
         minimum=0, maximum=1000, live=True, source='catches up faster than new images come')
     class_id: str = setting(
         'target', 'class published for a target that came without one', live=True)

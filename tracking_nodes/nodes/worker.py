@@ -39,6 +39,8 @@ class Worker:
         self.held = False
         self.requests = Requests()
         self._images = None
+        # The frame of the last start, until the target was followed from there to now.
+        self._behind = None
         self._stopping = threading.Event()
         self._thread = None
 
@@ -68,7 +70,7 @@ class Worker:
 
     def start(self, images):
         """Begin to answer the frames of an `ImageInput`."""
-        self._images = images
+        self._images, self._behind = images, None
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name='tracker', daemon=True)
         self._thread.start()
@@ -118,6 +120,7 @@ class Worker:
         times.lap('decode')
         answered = request is not None and self._start_target(request, frame, image)
         if self._target.given and not answered:
+            self._catch_up(frame)
             self._follow(image)
             self._target.judge()
         times.lap('locate')
@@ -186,9 +189,8 @@ class Worker:
             self._health.fault('bad_box', f'{request.origin}: {error}; the target so far is kept')
             return False
         self.held = False
+        self._behind = drawn_on
         self._health.inform(f'target {self._target.epoch} starts from {request.origin}')
-        if drawn_on is not frame:
-            self._carry(drawn_on, frame)
         return drawn_on is frame
 
     def _resolve(self, request, frame):
@@ -210,14 +212,20 @@ class Worker:
                 raise BoxError(_no_such_frame(request.stamp, oldest, newest))
         return None if drawn_on.received > frame.received else drawn_on
 
-    def _carry(self, first, last):
-        """Follow the target through the frames between the one it was drawn on and now."""
-        missed = self._images.buffer.between(first, last)
-        for frame in spread(missed, self.settings.carry_frames):
+    def _catch_up(self, frame):
+        """
+        After a start, follow the target through the frames between its own and this one.
+
+        They were missed because the box came late or because starting took long.
+        """
+        if self._behind is None:
+            return
+        missed, self._behind = self._images.buffer.between(self._behind, frame), None
+        for past in spread(missed, self.settings.carry_frames):
             if self._stopping.is_set():
                 return
             try:
-                self._follow(self._decode(frame))
+                self._follow(self._decode(past))
             except ImageError as error:
                 self._health.fault('bad_image', f'{self._images.topic}: {error}')
 
