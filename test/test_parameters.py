@@ -1,0 +1,126 @@
+"""The typed definition: conversion, ranges, names, and that every tracker's definition is whole."""
+from dataclasses import dataclass, FrozenInstanceError
+
+import numpy as np
+import pytest
+
+from tracking_nodes.errors import SettingError
+from tracking_nodes.parameters import checked, setting, Settings, specs
+from tracking_nodes.trackers import registry
+
+
+@dataclass(frozen=True)
+class Engine(Settings):
+    """One parameter of each type."""
+
+    valves: int = setting(16, 'number of valves', minimum=2, maximum=48, source='the drawing')
+    power: float = setting(74.5, 'power, kW', minimum=0.0, live=True)
+    turbo: bool = setting(False, 'whether there is a turbo')
+    fuel: str = setting('petrol', 'what it burns', choices=('petrol', 'diesel'))
+
+
+@dataclass(frozen=True)
+class Marine(Engine):
+    """Parameters are inherited and can get another default."""
+
+    power: float = setting(300.0, 'power, kW', minimum=0.0)
+    propellers: int = setting(1, 'number of propellers', minimum=1)
+
+
+def test_specs_tell_all_of_each_parameter_in_order():
+    assert [spec.name for spec in specs(Engine)] == ['valves', 'power', 'turbo', 'fuel']
+    valves, power, turbo, fuel = specs(Engine)
+    assert (valves.type, valves.default, valves.minimum, valves.maximum) == (int, 16, 2, 48)
+    assert (valves.help, valves.source) == ('number of valves', 'the drawing')
+    assert (power.type, power.maximum, power.live) == (float, None, True)
+    assert (turbo.type, turbo.live) == (bool, False)
+    assert (fuel.type, fuel.choices) == (str, ('petrol', 'diesel'))
+
+
+def test_a_group_inherits():
+    assert [spec.name for spec in specs(Marine)] == [
+        'valves', 'power', 'turbo', 'fuel', 'propellers']
+    assert Marine().power == 300.0 and Engine().power == 74.5
+
+
+@pytest.mark.parametrize('values, expected', [
+    ({'valves': '8'}, 8), ({'valves': 8.0}, 8), ({'valves': np.int64(8)}, 8),
+    ({'power': 3}, 3.0), ({'power': '1e2'}, 100.0), ({'power': np.float32(0.5)}, 0.5),
+    ({'turbo': 'true'}, True), ({'turbo': 'Off'}, False), ({'turbo': '1'}, True),
+    ({'fuel': 'diesel'}, 'diesel')])
+def test_values_are_converted_to_the_type(values, expected):
+    (name, _), = values.items()
+    value = getattr(Engine.parse(values), name)
+    assert value == expected and type(value) is type(expected)
+    assert Engine.parse(values).as_dict() == {**Engine().as_dict(), name: expected}
+
+
+@pytest.mark.parametrize('name, value, said', [
+    ('valves', 1, r'valves = 1 is outside of \[2, 48\]'),
+    ('valves', 49, r'valves = 49 is outside of \[2, 48\]'),
+    ('valves', 2.5, 'valves = 2.5 is not of type int; the default is 16'),
+    ('valves', '2.5', "valves = '2.5' is not of type int"),
+    ('valves', True, 'valves = True is not of type int'),
+    ('valves', float('inf'), 'valves = inf is not of type int'),
+    ('valves', None, 'valves = None is not of type int'),
+    ('power', -0.1, r'power = -0.1 is outside of \[0, inf\]'),
+    ('power', float('nan'), 'power = nan is not a finite number'),
+    ('power', 'inf', "power = 'inf' is not a finite number"),
+    ('power', 'much', "power = 'much' is not of type float"),
+    ('power', True, 'power = True is not of type float'),
+    ('turbo', 1, 'turbo = 1 is not of type bool'),
+    ('turbo', 'maybe', "turbo = 'maybe' is not of type bool"),
+    ('fuel', 'coal', "fuel = 'coal' is not one of petrol, diesel")])
+def test_bad_values_are_refused_in_words(name, value, said):
+    with pytest.raises(SettingError, match=said):
+        Engine.parse({name: value})
+    with pytest.raises(SettingError, match=said):
+        Engine(**{name: value})
+
+
+def test_bounds_themselves_are_allowed():
+    assert Engine.parse({'valves': 2}).valves == 2
+    assert Engine.parse({'valves': 48, 'power': 0}).power == 0.0
+
+
+def test_an_unknown_name_gets_the_nearest_known_or_all():
+    with pytest.raises(SettingError, match="no parameter 'vavles'; did you mean valves"):
+        Engine.parse({'vavles': 8})
+    with pytest.raises(SettingError, match='known: fuel, power, turbo, valves'):
+        Engine.parse({'xyzzy': 8})
+
+
+def test_settings_do_not_change_once_made():
+    engine = Engine()
+    with pytest.raises(FrozenInstanceError):
+        engine.valves = 8
+
+
+@pytest.mark.parametrize('name', registry.names())
+def test_every_parameter_of_a_tracker_is_explained_and_its_default_allowed(name):
+    for spec in specs(registry.tracker_class(name).settings_class):
+        assert spec.type in (bool, int, float, str)
+        assert spec.help and '\n' not in spec.help + spec.source
+        assert checked(spec, spec.default) == spec.default
+        if spec.type in (int, float):
+            assert spec.minimum is not None and spec.maximum is not None, spec.name
+            for bound in (spec.minimum, spec.maximum):
+                assert type(checked(spec, bound)) is spec.type
+
+
+@pytest.mark.parametrize('name', registry.names())
+def test_settings_of_a_tracker_survive_text(name):
+    defaults = registry.tracker_class(name).settings_class()
+    written = {key: str(value) for key, value in defaults.as_dict().items()}
+    assert type(defaults).parse(written) == defaults
+
+
+def test_an_unknown_tracker_gets_the_known_ones():
+    with pytest.raises(SettingError, match="no tracker 'rmann'; known: static, rman"):
+        registry.create('rmann')
+
+
+@pytest.mark.parametrize('name', registry.names())
+def test_a_tracker_refuses_foreign_parameters(name):
+    with pytest.raises(SettingError, match='xyzzy'):
+        registry.create(name, {'xyzzy': 1})
