@@ -35,7 +35,8 @@ VARIANT = 'visible'
 _SAMPLES = Path('out/sample')
 # Of the folder that TRACKING_DATA names.
 _REAL = Path('dev/otb/Crossing')
-_PATIENCE = 180.0
+# Seconds; a loaded machine may take a minute to load and warm up a network.
+_PATIENCE = 600.0
 
 
 def main(arguments=None):
@@ -129,7 +130,7 @@ def replay(bag, sequence, options):
         _activate(processes)
         processes['bag_player'] = _start(
             'bag_player', {**common, 'clock': True, 'rate': options.rate,
-                           'wait_for_answer': not options.rate},
+                           'wait_for_answer': not options.rate, 'patience': _PATIENCE},
             {'image': IMAGES, 'detections': DETECTIONS}, environment)
         _await_end(processes, 'bag_player')
         if options.rate:
