@@ -24,8 +24,8 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 
 import tracking_nodes
 from tracking_nodes.nodes.conversions import (
-    best_hypothesis, box_to_message, detection, image_message, message_to_box, nanoseconds_to_stamp,
-    stamp_to_nanoseconds)
+    best_hypothesis, box_to_message, detection, image_message, message_to_box,
+    nanoseconds_to_stamp, stamp_to_nanoseconds)
 from tracking_nodes.nodes.qos import LATCHED
 from tracking_nodes.nodes.tracker_node import TrackerNode
 from tracking_nodes.parameters import setting, Settings

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from node_harness import candidate
 import numpy as np
 import pytest
 from vision_msgs.msg import BoundingBox2D, Detection2DArray
 
-from node_harness import candidate
 from tracking_nodes.errors import BoxError, ImageError
 from tracking_nodes.geometry import iou
 from tracking_nodes.nodes.conversions import (

@@ -93,7 +93,7 @@ class Health:
             self.drops[reason] += count
 
     def fault(self, reason, text):
-        """Count an error, keep its text as the last one and log it, each reason once in a while."""
+        """Count an error, keep its text as the last one, log each reason once in a while."""
         with self._lock:
             self.faults[reason] += 1
             count = self.faults[reason]

@@ -17,8 +17,8 @@ _STAMP_WORDS = {
     StampOrder.REPEATED: 'images repeat the stamp of the image before: two cameras on one topic, '
                          'or a driver that does not stamp every image',
     StampOrder.OUT_OF_ORDER: 'images arrive out of order: those older than the newest are dropped',
-    StampOrder.JUMPED_BACK: 'image stamps jumped back: the camera\'s clock was set or a bag began '
-                            'again; boxes for earlier images are refused from now on',
+    StampOrder.JUMPED_BACK: 'image stamps jumped back: the clock of the camera was set or a bag '
+                            'began again; boxes for earlier images are refused from now on',
 }
 
 
@@ -108,7 +108,7 @@ class ImageInput:
         if publishers[other]:
             return (f'nobody publishes {self.topics[chosen]}, but there is {self.topics[other]}: '
                     f'set image_transport to auto or {other}')
-        return (f'nobody publishes {self.topics[chosen]}: remap image to the camera\'s topic '
+        return (f'nobody publishes {self.topics[chosen]}: remap image to that of the camera '
                 '(-r image:=/camera/image) or start the camera')
 
     def _subscribe(self, transport):
@@ -141,9 +141,9 @@ class ImageInput:
         if self._losses >= _MANY_LOST and self._losses > 0.05 * expected:
             self._health.notice('lost', (
                 f'{self._losses} of {expected} images were lost between the camera and this '
-                'node: too large for the middleware\'s buffers. Set image_qos to reliable if the '
-                'camera offers it, use compressed images, or enlarge the buffers (Fast DDS: the '
-                'shared memory segment, net.core.rmem_max) for the camera and this node'))
+                'node: too large for the buffers of the middleware. Set image_qos to reliable if '
+                'the camera offers it, use compressed images, or enlarge the buffers (Fast DDS: '
+                'the shared memory segment, net.core.rmem_max) for the camera and this node'))
 
     def _receive(self, message, compressed):
         frame = Frame(message, compressed, stamp_to_nanoseconds(message.header.stamp),

@@ -7,7 +7,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from tracking_nodes.errors import BoxError, SettingError
 from tracking_nodes.nodes.requests import parse_box
 from tracking_nodes.nodes.target import Thresholds
-from tracking_nodes.parameters import Settings, setting, specs
+from tracking_nodes.parameters import setting, Settings, specs
 
 # Read once when the process starts; all other parameters can be set while unconfigured.
 READ_ONLY = ('autostart', 'diagnostics_period')
@@ -19,7 +19,7 @@ class NodeSettings(Settings):
 
     tracker: str = setting('rman', 'which tracker runs; tracking_benchmark list names them')
     device: str = setting(
-        'auto', "where the tracker computes: auto, cpu, cuda or cuda:N; a GPU that is asked for "
+        'auto', 'where the tracker computes: auto, cpu, cuda or cuda:N; a GPU that is asked for '
         'and missing is an error')
     half: bool = setting(False, 'float16 features; only on a GPU')
     seed: int = setting(0, 'seed of every random draw', minimum=0, maximum=2 ** 31 - 1)

@@ -38,9 +38,9 @@ SUBSCRIBED = (
 )
 PUBLISHED = (
     Topic('~/detections', 'vision_msgs/msg/Detection2DArray', 'reliable',
-          'one message for every image that is answered, under the image\'s header; one detection '
-          'with class, score and an id that changes with each new target; none while the target '
-          'is lost or there is none'),
+          'one message for every image that is answered, under the header of the image; one '
+          'detection with class, score and an id that changes with each new target; none while the '
+          'target is lost or there is none'),
     Topic('~/state', 'std_msgs/msg/String', 'latched',
           '`idle`, `tracking`, `uncertain` or `lost`, published when it changes'),
     Topic('~/vision_info', 'vision_msgs/msg/VisionInfo', 'latched',
@@ -48,8 +48,8 @@ PUBLISHED = (
     Topic('~/debug_image', 'sensor_msgs/msg/Image', 'reliable',
           'the image with box, state and score; drawn only while somebody subscribes'),
     Topic('~/markers', 'visualization_msgs/msg/MarkerArray', 'reliable',
-          'for RViz, in the camera\'s optical frame: the box one metre before the camera, the ray '
-          'through its centre, id and state; made only while somebody subscribes'),
+          'for RViz, in the optical frame of the camera: the box one metre before the camera, the '
+          'ray through its centre, id and state; made only while somebody subscribes'),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'reliable',
           'rates, latency percentiles, times by part, drops and faults by reason, age of the '
           'model, state, device, memory, last error'),

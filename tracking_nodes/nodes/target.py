@@ -30,7 +30,7 @@ class Thresholds:
 
 
 class Presence:
-    """The state of one target, with hysteresis so that a score near a threshold does not flicker."""
+    """The state of one target; hysteresis keeps it from flickering near a threshold."""
 
     def __init__(self):
         self.state = State.IDLE

@@ -29,7 +29,7 @@ from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
 # Together with leaving rclpy this stays within the two seconds a supervisor waits.
-_SHUTDOWN_WAIT = 1.5
+_SHUTDOWN_WAIT = 1.0
 _PAUSE_WAIT = 10.0
 _SPIN = 0.1
 
