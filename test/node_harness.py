@@ -219,7 +219,8 @@ class Bench:
         if self._active:
             assert self.transition('configure') and self.transition('activate')
             wait(lambda: self.client.image.get_subscription_count() == 1
-                 and self.client.count_publishers('/tracker/detections') == 1)
+                 and self.client.count_publishers('/tracker/detections') == 1
+                 and self.client.states)
         FrameCodeTracker.calls.clear()
         return self
 

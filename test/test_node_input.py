@@ -1,14 +1,16 @@
 """Images that are late, damaged, unstamped or of another size: said in words, never fatal."""
+import math
 import time
 
 import cv2
 from node_harness import (
-    Bench, coded_image, compressed, FrameCodeTracker, header, SECOND, wait)
+    Bench, coded_image, compressed, FrameCodeTracker, header, init_message, SECOND, wait)
 import numpy as np
 import pytest
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
+from vision_msgs.msg import Detection2D
 
 from tracking_nodes.nodes.conversions import image_message
 from tracking_nodes.nodes.qos import LATCHED
@@ -115,6 +117,25 @@ def test_encodings_may_change_from_frame_to_frame(bench):
             step=data.strides[0], data=data.tobytes()))
         answer = bench.answer_to(stamp)
         assert (answer.box[1], answer.identity) == (9, '1'), encoding
+
+
+def test_message_that_breaks_a_callback_is_ignored(bench):
+    before = bench.start(BOX)
+    init = bench.publisher(Detection2D, '/tracker/init')
+    message = init_message((1, 1, 10, 10))
+    message.bbox.center.theta = math.inf
+    init.publish(message)
+    bench.diagnosed(lambda level, words, values: '/tracker/init' in words
+                    and values['fault: bad_message'] == '1')
+    assert bench.ask(3).identity == before.identity
+
+
+def test_wrong_qos_override_is_said_and_the_node_stays():
+    with Bench(active=False, arguments=[
+            '-p', 'qos_overrides./image.subscription.reliability:=perhaps']) as bench:
+        assert bench.transition('configure') and not bench.transition('activate')
+        bench.diagnosed(lambda level, words, _: 'perhaps' in words and level == ERROR)
+        assert bench.lifecycle() == 'unconfigured'
 
 
 def test_stale_images_are_dropped_counted_and_explained():
@@ -230,6 +251,7 @@ def test_state_is_published_on_change_only(bench):
     seen = []
     bench.client.create_subscription(
         String, '/tracker/state', lambda message: seen.append(message.data), LATCHED)
+    wait(lambda: seen)
     bench.start(BOX)
     for number in range(3, 9):
         bench.ask(number)

@@ -108,7 +108,7 @@ def test_images_that_came_while_a_tracker_started_carry_the_target_to_now(bench)
         time.sleep(0.01)
     assert bench.answer_to(bench.sent[-1]).box[1] == 10
     assert FrameCodeTracker.calls == [
-        ('start', 1), ('learn', None), ('locate', 3), ('locate', 6), ('locate', 9),
+        ('start', 1), ('locate', 3), ('locate', 6), ('locate', 9),
         ('locate', 10), ('learn', 10)]
 
 

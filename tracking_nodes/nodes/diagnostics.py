@@ -8,7 +8,7 @@ from tracking_nodes.nn.device import memory_in_use
 from tracking_nodes.nodes.target import State
 
 _FAULT_LASTS = 10.0
-_SEVERE = ('tracker_error', 'learn_error', 'configure')
+_SEVERE = ('tracker_error', 'learn_error', 'configure', 'activate')
 _PARTS = ('queue', 'decode', 'locate', 'publish', 'learn')
 
 

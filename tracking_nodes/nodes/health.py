@@ -66,13 +66,31 @@ class Health:
         self._lock = threading.Lock()
         self._logged = {}
         self._times = deque(maxlen=_WINDOW)
-        self.drops = Counter()
-        self.faults = Counter()
-        self.notices = {}
+        self._drops = Counter()
+        self._faults = Counter()
+        self._notices = {}
         self.last_fault = None
         self.received = 0
         self.processed = 0
         self._input, self._output = Rate(), Rate()
+
+    @property
+    def drops(self):
+        """Return how many frames were not answered, by reason."""
+        with self._lock:
+            return Counter(self._drops)
+
+    @property
+    def faults(self):
+        """Return how many errors there were, by reason."""
+        with self._lock:
+            return Counter(self._faults)
+
+    @property
+    def notices(self):
+        """Return the texts of the conditions that last, by key."""
+        with self._lock:
+            return dict(self._notices)
 
     def frame_received(self):
         """Count an image message."""
@@ -90,13 +108,13 @@ class Health:
     def dropped(self, reason, count=1):
         """Count frames that are not answered; reasons are words such as 'superseded'."""
         with self._lock:
-            self.drops[reason] += count
+            self._drops[reason] += count
 
     def fault(self, reason, text):
         """Count an error, keep its text as the last one, log each reason once in a while."""
         with self._lock:
-            self.faults[reason] += 1
-            count = self.faults[reason]
+            self._faults[reason] += 1
+            count = self._faults[reason]
             self.last_fault = (time.monotonic(), reason, text)
             due = self._due(reason)
         if due:
@@ -105,11 +123,11 @@ class Health:
     def notice(self, key, text):
         """Set, or with None as text clear, a lasting condition; logged when it begins."""
         with self._lock:
-            begins = text is not None and key not in self.notices
+            begins = text is not None and key not in self._notices
             if text is None:
-                self.notices.pop(key, None)
+                self._notices.pop(key, None)
             else:
-                self.notices[key] = text
+                self._notices[key] = text
             due = begins and self._due(key)
         if due:
             self._logger.warning(text)

@@ -39,7 +39,7 @@ def copy(profile):
 
 def subscribe(node, kind, topic, callback, profile, health, *, remedy='', lost=None):
     """
-    Return a subscription whose profile can be overridden and whose troubles are said in words.
+    Return a subscription that can be overridden and whose troubles are said in words.
 
     :param kind: message class.
     :param topic: name; it is remapped.
@@ -50,6 +50,14 @@ def subscribe(node, kind, topic, callback, profile, health, *, remedy='', lost=N
     """
     resolved = node.resolve_topic_name(topic)
 
+    def guarded(message):
+        try:
+            callback(message)
+        except Exception as error:
+            # An executor ends the process with it, and no message may end the node.
+            health.fault('bad_message', f'{resolved}: {type(error).__name__}: {error}; '
+                         'the message is ignored')
+
     def incompatible(event):
         policy = qos_policy_name_from_kind(event.last_policy_kind)
         health.notice(f'qos {resolved}', explain(resolved, policy, 'publisher', remedy))
@@ -59,7 +67,7 @@ def subscribe(node, kind, topic, callback, profile, health, *, remedy='', lost=N
 
     def create(**events):
         return node.create_subscription(
-            kind, topic, callback, copy(profile), qos_overriding_options=overridable(),
+            kind, topic, guarded, copy(profile), qos_overriding_options=overridable(),
             event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible, **events))
 
     if lost is None:

@@ -114,8 +114,13 @@ class TrackerNode(LifecycleNode):
     def on_activate(self, state):
         """Subscribe and answer images."""
         result = super().on_activate(state)
-        self._images = ImageInput(self, self.settings, self._health)
-        self._starts = StartInputs(self, self._images, self._worker, self._health)
+        try:
+            self._images = ImageInput(self, self.settings, self._health)
+            self._starts = StartInputs(self, self._images, self._worker, self._health)
+        except Exception as error:
+            self._health.fault('activate', f'{type(error).__name__}: {error}; the node goes back '
+                               'to unconfigured: set the parameter right, configure it again')
+            return TransitionCallbackReturn.ERROR
         self._outputs.announce(self.settings.tracker)
         self._outputs.publish_state(self._worker.state)
         if not self._worker.target_given:

@@ -119,7 +119,8 @@ class Worker:
                 return
         times.lap('decode')
         answered = request is not None and self._start_target(request, frame, image)
-        if self._target.given and not answered:
+        followed = self._target.given and not answered
+        if followed:
             self._catch_up(frame)
             self._follow(image)
             self._target.judge()
@@ -128,7 +129,8 @@ class Worker:
         latency = age(self._now()[0], frame.stamp)
         self._outputs.show(frame.header, image, self._target, self.settings.focal_length)
         times.lap('publish')
-        self._learn()
+        if followed and self.learning:
+            self._learn()
         times.lap('learn')
         self._health.frame_processed(times.result(latency))
 
@@ -159,8 +161,6 @@ class Worker:
         return decode(frame.message)
 
     def _learn(self):
-        if not (self._target.given and self.learning):
-            return
         try:
             self._target.learn()
         except Exception as error:
