@@ -56,6 +56,17 @@ def _parser():
                          'csrt, kcf, mil, nano and vit; repeatable (default: all)')
     _add_run_options(command)
 
+    command = _command(
+        commands, 'ablate', _ablate, "run the rows of a paper's ablation over several seeds",
+        'Runs each row of the ablation that the tracker names, with as many seeds as asked for, '
+        'and prints mean and standard deviation over the seeds.')
+    command.add_argument('--tracker', required=True, metavar='NAME', help='tracker to ablate')
+    command.add_argument('--seeds', type=int, default=3, metavar='N',
+                         help='how many seeds, from --seed on (default: %(default)s)')
+    command.add_argument('--row', action='append', default=[], metavar='ROW',
+                         help='only this row; repeatable (default: all)')
+    _add_run_options(command)
+
     command = _command(commands, 'report', _report, 'score a results folder again and draw it',
                        'Writes summary.json anew, success and precision plots and report.html. '
                        'Needs no videos.')
@@ -165,6 +176,21 @@ def _compare(options):
     _report(options)
 
 
+def _ablate(options):
+    from pathlib import Path
+
+    from tracking_nodes.evaluation.ablation import ablation_contenders, ablation_table
+    from tracking_nodes.evaluation.contender import parse_contenders
+
+    [base] = parse_contenders([options.tracker], options.set, _runtime(options))
+    rows = ablation_contenders(base.tracker, base.values, base.runtime, options.seeds,
+                               options.row)
+    scores = _benchmark([contender for row in rows.values() for contender in row], options)
+    table = ablation_table(rows, scores)
+    Path(options.out, 'ablation.md').write_text(table + '\n')
+    print(table)
+
+
 def _report(options):
     from tracking_nodes.evaluation import results
     from tracking_nodes.evaluation.benchmark import score_folder
@@ -205,6 +231,7 @@ def _benchmark(contenders, options):
         scores = run_benchmark(contenders, _open(options), options.out, jobs=options.jobs,
                                variant=options.variant, overwrite=options.overwrite)
     print(text_table(scores))
+    return scores
 
 
 def _runtime(options):

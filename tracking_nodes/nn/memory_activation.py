@@ -116,7 +116,7 @@ class RecurrentMemoryNetwork(nn.Module):
         Return the representation of samples, each with its own memory.
 
         :param samples: (N, D).
-        :param memory: `Memory` of N frames.
+        :param memory: `Memory` of N frames, or of one that all samples share.
         :return: a `Representation`.
         """
         inputs = self.encode(samples)
@@ -129,7 +129,7 @@ class RecurrentMemoryNetwork(nn.Module):
         weights = activation_weights(current, memory.states)
         reference = combine(weights.softmax(dim=1), memory.states)
         if self.activation == 'average':
-            activated = memory.states.mean(dim=1)
+            activated = memory.states.mean(dim=1).expand_as(current)
         else:
             activated = combine(weights, memory.states)
         return Representation(current, reference, torch.cat([activated, current], dim=1))

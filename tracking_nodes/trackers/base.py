@@ -50,10 +50,12 @@ class Tracker(ABC):
     """
     Base of all trackers; subclasses implement the methods with a leading underscore.
 
-    A subclass names its parameters in `settings_class`.
+    A subclass names its parameters in `settings_class`, and in `ablation` the rows of its paper's
+    ablation, in the paper's order: row name to the settings that differ from the defaults.
     """
 
     settings_class = Settings
+    ablation = {}
 
     def __init__(self, settings=None, runtime=None):
         """

@@ -67,11 +67,11 @@ class DetectionSettings(FeatureSettings):
         1000, 'samples of the regression, first frame only', minimum=10, maximum=10000,
         source='MDNet')
     regression_overlap: float = setting(
-        0.6, 'overlap from which a sample joins the regression', minimum=0.0, maximum=1.0,
-        source='R-CNN appendix C')
+        0.4, 'overlap from which a sample joins the regression', minimum=0.0, maximum=1.0,
+        source='measured; R-CNN has 0.6')
     regression_ridge: float = setting(
-        1000.0, 'ridge penalty of the regression', minimum=0.0, maximum=1e9,
-        source='R-CNN appendix C')
+        1e5, 'ridge penalty of the regression, for features of rms 3', minimum=0.0,
+        maximum=1e12, source='measured; R-CNN has 1000 on its own features')
 
 
 class DetectionTracker(Tracker):
@@ -184,7 +184,7 @@ class DetectionTracker(Tracker):
     def _fit_regressor(self, box):
         settings = self.settings
         boxes = sampling.with_overlap(
-            lambda n: self._inside(sampling.uniform(self._rng, box, n, 0.3, 5.0, 3.0)),
+            lambda n: self._inside(sampling.uniform(self._rng, box, n, 0.3, 5.0)),
             box, settings.regression_samples, settings.regression_overlap, 1)
         self._regressor = BoxRegressor(self._frame.of(boxes), boxes, box,
                                        settings.regression_ridge)

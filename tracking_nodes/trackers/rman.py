@@ -4,7 +4,7 @@ RMAN: recurrent memory activation networks.
 Pu, Song, Ma, Zhang and Yang, "Learning Recurrent Memory Activation Networks for Visual Tracking",
 IEEE Transactions on Image Processing 29, 2020. No offline training: the network behind the frozen
 features is learned in the first frame and updated online. The rows of the paper's ablation (Fig.
-6) are settings: see `ABLATION`.
+6) are settings: see `Rman.ablation`.
 """
 from dataclasses import dataclass
 
@@ -16,17 +16,6 @@ from tracking_nodes.online.coherence_losses import (
 from tracking_nodes.online.sample_memory import FrameSamples, SampleMemory
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker
-
-ABLATION = {
-    'baseline': {'lstm': False, 'activation': 'none'},
-    'baseline+lstm': {'activation': 'none'},
-    'baseline+lstm+mal': {'loss_a': False, 'loss_b': False},
-    'baseline+lstm+mal+la': {'loss_b': False},
-    'baseline+lstm+mal+la+lb': {},
-    'baseline+mal+la+lb': {'lstm': False},
-    'baseline+lstm+apl+la+lb': {'activation': 'average'},
-}
-
 
 @dataclass(frozen=True)
 class RmanSettings(DetectionSettings):
@@ -62,6 +51,9 @@ class RmanSettings(DetectionSettings):
                                      source='section V.A', live=True)
     update_rate: float = setting(3e-4, 'learning rate of an update', minimum=0.0, maximum=10.0,
                                  source='section V.A', live=True)
+    rate_scale: float = setting(
+        10.0, 'factor on both learning rates', minimum=0.0, maximum=1e4,
+        source='measured: the paper\'s rates suit the scale of its own VGG-M features')
     momentum: float = setting(0.9, 'momentum of SGD', minimum=0.0, maximum=0.9999,
                               source='not in the paper; as in MDNet')
     weight_decay: float = setting(5e-4, 'weight decay of SGD', minimum=0.0, maximum=1.0,
@@ -74,6 +66,15 @@ class Rman(DetectionTracker):
     """RMAN and, by its settings, every row of the paper's ablation."""
 
     settings_class = RmanSettings
+    ablation = {
+        'baseline': {'lstm': False, 'activation': 'none'},
+        'baseline+lstm': {'activation': 'none'},
+        'baseline+lstm+mal': {'loss_a': False, 'loss_b': False},
+        'baseline+lstm+mal+la': {'loss_b': False},
+        'baseline+lstm+mal+la+lb': {},
+        'baseline+mal+la+lb': {'lstm': False},
+        'baseline+lstm+apl+la+lb': {'activation': 'average'},
+    }
 
     def _begin(self, positives, negatives, target):
         settings = self.settings
@@ -91,9 +92,7 @@ class Rman(DetectionTracker):
         self._train(settings.first_iterations, settings.first_rate)
 
     def _scores(self, features):
-        memory = self._network.remember(self._patches[None])
-        same = torch.zeros(len(features), dtype=torch.long, device=self.device)
-        logits = self._network(features, memory.at(same))
+        logits = self._network(features, self._network.remember(self._patches[None]))
         return logits[:, 1] - logits[:, 0]
 
     def _collect(self, positives, negatives, target):
@@ -110,7 +109,7 @@ class Rman(DetectionTracker):
     def _train(self, iterations, rate):
         settings = self.settings
         for group in self._optimiser.param_groups:
-            group['lr'] = rate
+            group['lr'] = rate * settings.rate_scale
         for _ in range(iterations):
             batch = self._memory.draw(self._rng, settings.pairs, settings.pairs,
                                       min(settings.batch_frames, settings.pairs))
