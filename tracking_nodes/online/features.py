@@ -207,8 +207,11 @@ class Projection:
             centred = layer - mean
             keep = settings.feature_channels
             if keep and keep < layer.shape[1]:
-                # The eigenvectors of the covariance come in ascending order.
-                basis = torch.linalg.eigh(centred.T @ centred)[1].flip(1)[:, :keep].T
+                covariance = centred.T @ centred
+                # Where an image has no texture, rounding alone would not converge.
+                covariance.diagonal().add_(1e-6)
+                # The eigenvectors come in ascending order.
+                basis = torch.linalg.eigh(covariance)[1].flip(1)[:, :keep].T
                 projected = centred @ basis.T
             else:
                 basis = torch.eye(layer.shape[1], device=layer.device)
