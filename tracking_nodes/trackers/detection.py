@@ -186,5 +186,7 @@ class DetectionTracker(Tracker):
         boxes = sampling.with_overlap(
             lambda n: self._inside(sampling.uniform(self._rng, box, n, 0.3, 5.0)),
             box, settings.regression_samples, settings.regression_overlap, 1)
-        self._regressor = BoxRegressor(self._frame.of(boxes), boxes, box,
-                                       settings.regression_ridge)
+        # A target smaller than the smallest candidate, or larger than the image, has none.
+        if len(boxes):
+            self._regressor = BoxRegressor(self._frame.of(boxes), boxes, box,
+                                           settings.regression_ridge)
