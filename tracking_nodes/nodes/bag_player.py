@@ -6,8 +6,10 @@ import time
 
 import cv2
 import rclpy
+from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
@@ -21,8 +23,12 @@ from tracking_nodes.nodes.replay import open_sequence
 from tracking_nodes.parameters import setting, Settings
 from tracking_nodes.sequences.sequence import EncodedImage
 
+# As most camera drivers, REP-2003.
+_OFFERED = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10,
+                      reliability=ReliabilityPolicy.RELIABLE)
 # One side knows of the other before the other knows of it; this is how long that may last.
 _SETTLE_SECONDS = 0.5
+_ACKNOWLEDGE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class BagPlayer(Node):
         topic, kind = self.resolve_topic_name('image'), Image
         if settings.compressed:
             topic, kind = f'{topic}/compressed', CompressedImage
-        self._images = self.create_publisher(kind, topic, qos.copy(qos.RELIABLE))
+        self._images = self.create_publisher(kind, topic, _OFFERED)
         self._clock = self.create_publisher(Clock, '/clock', 10) if settings.clock else None
         self._answered = -1
         if settings.wait_for_answer:
@@ -92,6 +98,8 @@ class BagPlayer(Node):
             self._images.publish(image)
             if self.settings.wait_for_answer:
                 self._await_answer(index, stamp)
+        # The last images go with this process if nobody has them yet.
+        self._images.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_SECONDS))
         self.get_logger().info(f'{len(self.sequence)} images of {self.sequence.name} published in '
                                f'{time.monotonic() - began:.1f} s')
 
