@@ -74,10 +74,18 @@ def test_polygons_become_the_box_around_them():
     np.testing.assert_array_equal(geometry.polygon_to_box(two), [[0, 0, 4, 3], [-3, 2, 4, 3]])
 
 
-@pytest.mark.parametrize('values', [(1, 2, 3), (1, 2, 3, 4, 5), ()])
-def test_a_box_has_four_numbers(values):
-    with pytest.raises(BoxError, match='four numbers'):
+@pytest.mark.parametrize('values, said', [
+    ((1, 2, 3), r'\[1.0, 2.0, 3.0\]'), ((1, 2, 3, 4, 5), '5.0'), ((), r'\[\]')])
+def test_a_box_has_four_numbers(values, said):
+    with pytest.raises(BoxError, match=f'four numbers x, y, w, h; got .*{said}'):
         geometry.as_box(values)
+
+
+def test_a_box_is_a_copy_of_what_was_given():
+    values = np.array([1.0, 2.0, 3.0, 4.0])
+    box = geometry.check_target(values, 100, 80)
+    values[:] = 0
+    np.testing.assert_array_equal(box, [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize('box, said', [

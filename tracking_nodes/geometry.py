@@ -17,12 +17,12 @@ def as_box(values):
     Return four numbers as a box.
 
     :param values: any sequence of four numbers, (x, y, w, h) in pixels.
-    :return: array (4,), float64.
+    :return: array (4,), float64, a copy.
     :raises BoxError: when there are not four numbers.
     """
-    box = np.asarray(values, dtype=np.float64).reshape(-1)
+    box = np.array(values, dtype=np.float64).reshape(-1)
     if box.shape != (4,):
-        raise BoxError(f'a box has four numbers x, y, w, h; got {list(np.ravel(values))}')
+        raise BoxError(f'a box has four numbers x, y, w, h; got {box.tolist()}')
     return box
 
 

@@ -116,8 +116,9 @@ class SharedFeatures:
         """Send the search region through the backbone; see `FeatureExtractor.frame`."""
         settings = extractor.settings
         self._extractor = extractor
-        self._region = cut(image, xywh_to_cxcywh(box)[:2],
-                           settings.search_scale * area_side(box), settings.search_size)
+        # Three times the image holds all of it and of its candidates, wherever the centre is.
+        side = min(settings.search_scale * area_side(box), 3 * max(image.shape[:2]))
+        self._region = cut(image, xywh_to_cxcywh(box)[:2], side, settings.search_size)
         maps = extractor.maps(self._region.pixels[None])
         self.projection = projection or Projection.fit([m[0].flatten(1).T for m in maps],
                                                        settings)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracking_nodes.errors import ImageError, NotStartedError
-from tracking_nodes.geometry import check_target
+from tracking_nodes.geometry import as_box, check_target
 from tracking_nodes.parameters import Settings
 
 
@@ -112,7 +112,7 @@ class Tracker(ABC):
         :param box: (x, y, w, h) around which the next frame is searched.
         """
         self._require_target()
-        self._relocate(np.asarray(box, dtype=np.float64))
+        self._relocate(as_box(box))
 
     def reset(self):
         """Forget the target and all that was learned of it; the weights stay loaded."""

@@ -1,0 +1,49 @@
+"""Every registered tracker with settings that make it quick, and frames to run it on."""
+import functools
+
+import numpy as np
+
+from tracking_nodes.parameters import specs
+from tracking_nodes.sequences.synthetic import SyntheticSequence
+from tracking_nodes.trackers import registry
+from tracking_nodes.trackers.base import Runtime
+
+# A tracker takes those of them that it has.
+_QUICK = {
+    'weights': 'random', 'search_size': 128, 'feature_channels': 16, 'candidates': 64,
+    'first_positives': 60, 'first_negatives': 200, 'positives': 20, 'negatives': 60,
+    'regression_samples': 60, 'hidden': 32, 'first_iterations': 8, 'update_iterations': 4,
+    'update_every': 3, 'pairs': 8, 'batch_frames': 4,
+}
+
+
+def make(name, seed=0, **changes):
+    """Return a quick tracker on the CPU, with some settings changed."""
+    known = {spec.name for spec in specs(registry.tracker_class(name).settings_class)}
+    values = {key: value for key, value in _QUICK.items() if key in known}
+    return registry.create(name, {**values, **changes}, Runtime(device='cpu', seed=seed))
+
+
+@functools.cache
+def clip(frames=12):
+    """Return the images of a synthetic sequence and the target's boxes in them."""
+    sequence = SyntheticSequence(frames)
+    images = list(sequence.images())
+    for image in images:
+        image.setflags(write=False)
+    return images, sequence.boxes
+
+
+def run(tracker, images, box):
+    """
+    Start on the first image, locate in and learn from the others.
+
+    :return: boxes (N - 1, 4), scores (N - 1,), whether each learn() changed the model.
+    """
+    tracker.start(images[0], box)
+    found, changed = [], []
+    for image in images[1:]:
+        found.append(tracker.locate(image))
+        changed.append(tracker.learn())
+    return (np.array([location.box for location in found]),
+            np.array([location.score for location in found]), changed)
