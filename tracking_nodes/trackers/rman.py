@@ -17,6 +17,7 @@ from tracking_nodes.online.sample_memory import FrameSamples, SampleMemory
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker
 
+
 @dataclass(frozen=True)
 class RmanSettings(DetectionSettings):
     """Parameters of RMAN; defaults are those of section V.A unless said otherwise."""
