@@ -197,18 +197,15 @@ def test_the_shipped_weights_are_small_half_precision_and_alive():
     assert (active > 0).float().mean() > 0.8
 
 
-def test_shipped_features_tell_places_apart_better_than_random_ones(tracking_data):
-    """Between two frames of a video, the most similar cell is more often the right one."""
-    folder = tracking_data / 'dev' / 'otb' / 'Crossing'
-    frames = [cv2.imread(str(folder / 'img' / f'{number:04d}.jpg')) for number in (1, 6)]
-    shares = {}
-    for weights in ('', 'random'):
-        backbone = load_backbone('vggm', weights)
-        first, second = (backbone(distillation.as_images(frame[None]), ['conv3'])[0][0]
-                         .flatten(1) for frame in frames)
-        average = first.mean(dim=1, keepdim=True)
-        similarity = torch.nn.functional.normalize(first - average, dim=0).T @ (
-            torch.nn.functional.normalize(second - average, dim=0))
-        right = similarity.argmax(dim=1) == torch.arange(similarity.shape[0])
-        shares[weights] = right.float().mean().item()
-    assert shares[''] > shares['random']
+def test_shipped_features_imitate_resnet18_on_videos_never_seen(tracking_data):
+    teacher = load_backbone('resnet18', models=str(tracking_data / 'weights'))
+    names = ('Car1', 'Couple', 'David', 'Dog', 'DragonBaby', 'Girl', 'Human7', 'Surfer')
+    files = [sorted((tracking_data / 'dev' / 'otb' / name / 'img').iterdir())[10]
+             for name in names]
+    frames = np.stack([cv2.resize(cv2.imread(str(file)), (256, 256)) for file in files])
+    target = distillation.teacher_maps(teacher, frames).float()
+    maps, = load_backbone('vggm')(distillation.student_input(frames), ['conv3'])
+    found = maps.permute(0, 2, 3, 1)
+    spread = target.flatten(0, 2).std(dim=0).clamp_min(1e-3)
+    explained = distillation.explained(found / spread, target / spread)
+    assert explained[:256].mean() > 0.2 and explained[256:].mean() > 0.15
