@@ -1,4 +1,4 @@
-"""The typed definition: conversion, ranges, names, and that every tracker's definition is whole."""
+"""The typed definition: conversion, ranges, names, and that every tracker's is whole."""
 from dataclasses import dataclass, FrozenInstanceError
 
 import numpy as np
