@@ -133,11 +133,11 @@ class DetectionTracker(Tracker):
         chosen = candidates[best.cpu().numpy()]
         self._believed = score >= settings.present_threshold
         output = chosen.mean(axis=0)
-        if self._believed:
-            # The search goes on from the classifier's box: regressed boxes fed back drift.
-            self._box = clip_box(output, *self._size)
-            if self._regressor is not None:
-                output = self._regressor.refine(features[best], chosen).mean(axis=0)
+        # The search goes on from the classifier's box, doubtful or not, or a target that moves
+        # on is never caught up with; regressed boxes fed back drift.
+        self._box = clip_box(output, *self._size)
+        if self._believed and self._regressor is not None:
+            output = self._regressor.refine(features[best], chosen).mean(axis=0)
         return Location(clip_box(output, *self._size), score, self._believed)
 
     def _learn(self):
@@ -173,12 +173,15 @@ class DetectionTracker(Tracker):
         if not len(near):
             near = self._inside(box[None])
         reach = min(2.0, settings.search_scale / 2 - 0.5)
-        far = [sampling.with_overlap(lambda n: self._inside(draw(n)), box, count,
-                                     0, settings.negative_overlap)
-               for draw, count in (
-                   (lambda n: sampling.uniform(rng, box, n, reach, 5.0, 1.0), negatives // 2),
-                   (lambda n: sampling.gaussian(rng, box, n, 0.7, 2.0, 1.0),
-                    negatives - negatives // 2))]
+        # Boxes far off, boxes beside the target, and boxes on it of a wrong size: without the last
+        # nothing tells the classifier that a part of the target is not the target.
+        draws = (lambda n: sampling.uniform(rng, box, n, reach, 5.0, 1.0),
+                 lambda n: sampling.gaussian(rng, box, n, 0.7, 2.0, 1.0),
+                 lambda n: sampling.uniform(rng, box, n, 0.3, 20.0, 2.0))
+        shares = np.diff(np.linspace(0, negatives, len(draws) + 1).astype(int))
+        far = [sampling.with_overlap(lambda n: self._inside(draw(n)), box, share, 0,
+                                     settings.negative_overlap)
+               for draw, share in zip(draws, shares)]
         return self._frame.of(near), self._frame.of(np.concatenate(far))
 
     def _fit_regressor(self, box):
