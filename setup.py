@@ -50,7 +50,7 @@ setup(
         'numpy>=1.21',
         'opencv-contrib-python-headless>=4.5.4',
         'pyyaml',
-        'rosbags>=0.10',
+        'rosbags>=0.11.7',
         'rosbags-image',
         'safetensors',
         'scipy',
@@ -60,7 +60,8 @@ setup(
     ],
     extras_require={
         'ros': ROS,
-        'test': ['got10k', 'hypothesis', 'pytest', 'setuptools'],
+        # got10k imports six without declaring it.
+        'test': ['got10k', 'hypothesis', 'pytest', 'setuptools', 'six'],
     },
     entry_points={'console_scripts': [
         f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',
