@@ -9,6 +9,7 @@ from small_trackers import clip, make, run
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import iou
 from tracking_nodes.trackers.rman import Rman, RmanSettings
 
@@ -254,6 +255,29 @@ def test_it_follows_a_target_with_the_shipped_weights():
     assert scores.mean() > 0.55
     # A box that stays put would not do.
     assert iou(boxes[0], boxes[1:]).min() < 0.3
+
+
+@pytest.mark.parametrize('how', ['gaussian', 'uniform', 'whole'])
+def test_candidates_are_drawn_as_the_settings_say(how):
+    tracker = started(candidate_sampling=how, feature_path='crop', candidates=512, crop_size=75,
+                      candidate_translation=0.5, candidate_aspect=1.0, box_regression=False)
+    boxes = tracker._draw_candidates()
+    width, height = tracker._size
+    target = tracker._box
+    shift = (boxes[:, :2] + boxes[:, 2:] / 2 - target[:2] - target[2:] / 2) / target[2:].mean()
+    ratio = np.log(boxes[:, 2] / boxes[:, 3] * target[3] / target[2])
+    assert len(boxes) == 512
+    if how == 'whole':
+        assert np.abs(shift * target[2:].mean()).max() > 0.4 * min(width, height)
+        assert np.allclose(ratio, 0)
+    else:
+        assert np.isclose(shift.std(), 0.5 * (1 if how == 'gaussian' else 3 ** -0.5), rtol=0.15)
+        assert ratio.std() > 0.01
+
+
+def test_candidates_over_the_whole_image_need_the_crop_path():
+    with pytest.raises(SettingError, match='whole needs feature_path = crop'):
+        RmanSettings(candidate_sampling='whole')
 
 
 def test_it_follows_a_target_by_crops():

@@ -91,7 +91,7 @@ class SampleMemory:
                                   ('negatives', negatives, recent)):
             usable = [index for index in pool if len(getattr(stored[index], kind))]
             # The first frame, the only certain one, is always among them.
-            picked = np.append(rng.choice(usable, frames - 1), 0)
+            picked = np.append(rng.choice(usable, frames - 1), usable[0])
             share = np.diff(np.linspace(0, count, frames + 1).astype(int))
             rows, index = [], []
             for frame, number in zip(picked.tolist(), share.tolist()):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import clip_box
 from tracking_nodes.online import sampling
 from tracking_nodes.online.box_regression import BoxRegressor
@@ -25,12 +26,19 @@ class DetectionSettings(FeatureSettings):
     candidates: int = setting(
         256, 'candidates drawn in every frame', minimum=8, maximum=4096,
         source='RMAN section V.A, TSN section IV', live=True)
+    candidate_sampling: str = setting(
+        'gaussian', 'how candidates are drawn: normal or uniform around the last box, or over '
+        'the whole image (crop path only)', choices=('gaussian', 'uniform', 'whole'),
+        source='MDNet')
     candidate_translation: float = setting(
         0.6, 'spread of the candidates\' centres, in mean sides of the target', minimum=0.01,
         maximum=4.0, source='MDNet', live=True)
     candidate_scale: float = setting(
         1.0, 'spread of the candidates\' sizes, in powers of 1.05', minimum=0.0, maximum=10.0,
         source='MDNet', live=True)
+    candidate_aspect: float = setting(
+        0.0, 'spread of the candidates\' aspect ratios, in powers of 1.05', minimum=0.0,
+        maximum=10.0, source='MDNet: the aspect ratio of the first frame stays', live=True)
     best_candidates: int = setting(
         5, 'best candidates whose mean is the target', minimum=1, maximum=64,
         source='MDNet; 1 is RMAN as written', live=True)
@@ -72,6 +80,12 @@ class DetectionSettings(FeatureSettings):
     regression_ridge: float = setting(
         1e5, 'ridge penalty of the regression, for features of rms 3', minimum=0.0,
         maximum=1e12, source='measured; R-CNN has 1000 on its own features')
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.candidate_sampling == 'whole' and self.feature_path == 'shared':
+            raise SettingError('candidate_sampling = whole needs feature_path = crop: the shared '
+                               'search region does not show the whole image')
 
 
 class DetectionTracker(Tracker):
@@ -122,9 +136,7 @@ class DetectionTracker(Tracker):
         self._index += 1
         self._size = (image.shape[1], image.shape[0])
         self._frame = self._extractor.frame(image, self._box, self._projection)
-        candidates = self._inside(sampling.gaussian(
-            self._rng, self._box, settings.candidates, settings.candidate_translation,
-            settings.candidate_scale))
+        candidates = self._inside(self._draw_candidates())
         features = self._frame.of(candidates)
         with torch.no_grad():
             logits = self._scores(features)
@@ -161,6 +173,15 @@ class DetectionTracker(Tracker):
         self._box = self._size = self._frame = self._projection = self._regressor = None
         self._believed = False
         self._index = 0
+
+    def _draw_candidates(self):
+        settings = self.settings
+        if settings.candidate_sampling == 'whole':
+            return sampling.whole(self._rng, self._box, settings.candidates, *self._size,
+                                  settings.candidate_scale)
+        draw = sampling.gaussian if settings.candidate_sampling == 'gaussian' else sampling.uniform
+        return draw(self._rng, self._box, settings.candidates, settings.candidate_translation,
+                    settings.candidate_scale, settings.candidate_aspect)
 
     def _inside(self, boxes):
         return sampling.inside(boxes, *self._size)
