@@ -11,6 +11,10 @@ if os.environ.get('ROS_DISTRO') == 'humble':
 else:
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 
+# Before torch is imported: the small networks of the tests gain nothing from more threads, and
+# on a busy machine threads that wait for each other make them many times slower.
+os.environ.setdefault('OMP_NUM_THREADS', '1')
+
 
 @pytest.fixture(scope='session')
 def tracking_data():
