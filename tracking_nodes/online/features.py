@@ -59,7 +59,7 @@ class FeatureSettings(Settings):
         source='conv3 of VGG-M on 107 pixels is 3x3')
     feature_channels: int = setting(
         64, 'principal components kept of each layer, found in the first frame; 0 keeps all',
-        minimum=0, maximum=2048, source='measured: as accurate and several times faster')
+        minimum=0, maximum=2048, source='speed: the layer behind has several times fewer inputs')
     feature_rms: float = setting(
         3.0, 'root mean square the features are scaled to', minimum=0.01, maximum=100.0,
         source='measured: the papers give learning rates for unscaled VGG-M features')
