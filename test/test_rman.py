@@ -275,6 +275,17 @@ def test_candidates_are_drawn_as_the_settings_say(how):
         assert ratio.std() > 0.01
 
 
+def test_a_relocated_target_is_found_in_a_larger_image():
+    images, boxes = clip()
+    tracker = started()
+    height, width = images[0].shape[:2]
+    larger = np.zeros((3 * height, 3 * width, 3), np.uint8)
+    larger[2 * height:, 2 * width:] = images[0]
+    moved = boxes[0] + [2 * width, 2 * height, 0, 0]
+    tracker.relocate(moved)
+    assert iou(tracker.locate(larger).box, moved) > 0.5
+
+
 def test_candidates_over_the_whole_image_need_the_crop_path():
     with pytest.raises(SettingError, match='whole needs feature_path = crop'):
         RmanSettings(candidate_sampling='whole')

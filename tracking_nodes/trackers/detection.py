@@ -164,7 +164,8 @@ class DetectionTracker(Tracker):
         return self._update()
 
     def _relocate(self, box):
-        self._box = clip_box(box, *self._size)
+        # Not cut to the last image: the next one may be larger.
+        self._box = box
 
     def _reset(self):
         seed = self.runtime.seed
