@@ -1,0 +1,1 @@
+"""The subcommands of `tracking_benchmark`: one module each, with `add(commands)`."""

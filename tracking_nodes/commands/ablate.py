@@ -1,0 +1,33 @@
+"""`tracking_benchmark ablate`: the rows of a paper's ablation over several seeds."""
+from tracking_nodes.commands import options as shared
+from tracking_nodes.commands.run import benchmark
+
+
+def add(commands):
+    """Add the subcommand."""
+    command = shared.add_command(
+        commands, 'ablate', ablate, "run the rows of a paper's ablation over several seeds",
+        'Runs each row of the ablation that the tracker names, with as many seeds as asked for, '
+        'and prints mean and standard deviation over the seeds.')
+    command.add_argument('--tracker', required=True, metavar='NAME', help='tracker to ablate')
+    command.add_argument('--seeds', type=int, default=3, metavar='N',
+                         help='how many seeds, from --seed on (default: %(default)s)')
+    command.add_argument('--row', action='append', default=[], metavar='ROW',
+                         help='only this row; repeatable (default: all)')
+    shared.add_run_options(command)
+
+
+def ablate(options):
+    """Run the rows, print their table and write it as `ablation.md`."""
+    from pathlib import Path
+
+    from tracking_nodes.evaluation.ablation import ablation_contenders, ablation_table
+    from tracking_nodes.evaluation.contender import parse_contenders
+
+    [base] = parse_contenders([options.tracker], options.set, shared.runtime(options))
+    rows = ablation_contenders(base.tracker, base.values, base.runtime, options.seeds,
+                               options.row)
+    scores = benchmark([contender for row in rows.values() for contender in row], options)
+    table = ablation_table(rows, scores)
+    Path(options.out, 'ablation.md').write_text(table + '\n')
+    print(table)

@@ -1,0 +1,73 @@
+"""Options that several subcommands share, and what they turn into."""
+
+
+def add_command(commands, name, function, summary, description=None):
+    """
+    Add one subcommand.
+
+    :param commands: what `argparse.ArgumentParser.add_subparsers` returned.
+    :param name: the word on the command line.
+    :param function: called with the parsed options; returns an exit status, or None for 0.
+    :param summary: one line for the list of commands.
+    :param description: for its own help; the summary where there is none.
+    :return: the subcommand's parser.
+    """
+    command = commands.add_parser(name, help=summary, description=description or
+                                  f'{summary[0].upper()}{summary[1:]}.')
+    command.set_defaults(command=function)
+    return command
+
+
+def add_run_options(parser):
+    """Add what every command that runs trackers has: folder, settings, device, sequences."""
+    parser.add_argument('--out', required=True, metavar='DIR', help='results folder')
+    parser.add_argument('--set', action='append', default=[], metavar='[LABEL.]KEY=VALUE',
+                        help='setting of all trackers, or of one; repeatable')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='seed of every random draw (default: %(default)s)')
+    parser.add_argument('--device', default='auto',
+                        help='auto, cpu or cuda:N (default: %(default)s)')
+    parser.add_argument('--half', action='store_true', help='float16 features on a GPU')
+    parser.add_argument('--models', default='', metavar='DIR',
+                        help='directory of weights (default: TRACKING_MODELS)')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N',
+                        help='sequences to run side by side (default: %(default)s)')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='delete what DIR holds of these trackers first')
+    add_variant(parser)
+    add_sequences(parser)
+
+
+def add_variant(parser):
+    """Add the choice of a `metrics.Variant`."""
+    parser.add_argument('--variant', default='visible',
+                        choices=('visible', 'otb', 'pysot', 'pytracking', 'got10k'),
+                        help='whose reading of success and precision (default: %(default)s, '
+                             'which leaves frames without ground truth out)')
+
+
+def add_sequences(parser, count='+'):
+    """Add the sequences or bags, and the topics of bags."""
+    parser.add_argument('sequences', nargs=count, metavar='SEQUENCE_OR_BAG',
+                        help='sequence folder, folder of sequences, video or bag')
+    parser.add_argument('--image-topic', metavar='TOPIC', help='image topic of bags')
+    parser.add_argument('--ground-truth-topic', metavar='TOPIC',
+                        help='Detection2DArray topic of bags')
+    parser.add_argument('--ground-truth-file', metavar='FILE',
+                        help='ground truth of a bag or video that holds none')
+
+
+def runtime(options):
+    """Return the `Runtime` that the options of `add_run_options` name."""
+    from tracking_nodes.trackers.base import Runtime
+
+    return Runtime(options.device, options.half, options.seed, options.models)
+
+
+def open_all(options):
+    """Return a list of the `Sequence`s that the options of `add_sequences` name."""
+    from tracking_nodes.sequences.catalog import open_sequences
+
+    return [sequence for path in options.sequences
+            for sequence in open_sequences(path, options.image_topic, options.ground_truth_topic,
+                                           options.ground_truth_file)]
