@@ -1,0 +1,47 @@
+"""One-pass evaluation as a protocol (Wu, Lim, Yang: Online Object Tracking, CVPR 2013)."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracking_nodes.evaluation.metrics import (mean_values, METRICS, PRECISION_THRESHOLDS,
+                                               score, SUCCESS_THRESHOLDS)
+from tracking_nodes.evaluation.ope import first_target, run_pass
+from tracking_nodes.evaluation.protocols.base import Curve, Protocol, Scores, Trial
+
+
+@dataclass(frozen=True)
+class OnePass(Protocol):
+    """Start on the first ground truth, follow to the end; the mean over sequences counts."""
+
+    name: str = 'ope'
+
+    summary = 'one pass from the first ground truth to the end, no reset (OTB)'
+    metrics = METRICS
+
+    @property
+    def folder(self):
+        return ''
+
+    def trials(self, sequence):
+        return [Trial('', first_target(sequence), len(sequence) - 1)]
+
+    def _run(self, tracker, sequence, trial, on_frame):
+        box = sequence.boxes[trial.first] if trial.box is None else np.array(trial.box)
+        return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
+
+    def _score_tracker(self, sequences, variant):
+        rows = {name: [self._score_trial(result, variant) for result in trials.values()]
+                for name, trials in sequences.items()}
+        values = {name: mean_values([one.values for one in row]) for name, row in rows.items()}
+        success, precision = (
+            np.mean([np.mean([getattr(one, curve) for one in row], axis=0)
+                     for row in rows.values()], axis=0) for curve in ('success', 'precision'))
+        return Scores(mean_values(list(values.values())), values, {
+            'success': Curve('success', 'overlap threshold', 'share of frames',
+                             SUCCESS_THRESHOLDS.tolist(), success.tolist()),
+            'precision': Curve('precision', 'centre error threshold, pixels', 'share of frames',
+                               PRECISION_THRESHOLDS.tolist(), precision.tolist())})
+
+    def _score_trial(self, result, variant):
+        run = result.run
+        return score(run.boxes, result.truth, run.seconds, run.image_size, variant)
