@@ -10,7 +10,7 @@ import torch
 import torchvision
 
 from tracking_nodes.errors import WeightsError
-from tracking_nodes.nn import weights
+from tracking_nodes.nn import loaded, weights
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.matconvnet import read_matconvnet
 
@@ -205,3 +205,14 @@ def test_another_matlab_file_is_refused(tmp_path):
     scipy.io.savemat(tmp_path / 'other.mat', {'x': np.eye(3)})
     with pytest.raises(WeightsError, match='layers'):
         read_matconvnet(tmp_path / 'other.mat')
+
+
+def test_a_record_names_every_file_read_with_its_hash(vggm_file):
+    first, second = vggm_file('first.safetensors', 1.0), vggm_file('second.safetensors', 2.0)
+    load_backbone('vggm', str(first))
+    with loaded.collected() as files:
+        assert files == {}
+        load_backbone('vggm', 'random')
+        load_backbone('vggm', str(second))
+    load_backbone('vggm', str(first))
+    assert files == {second.name: hashlib.sha256(second.read_bytes()).hexdigest()}

@@ -13,6 +13,7 @@ import numpy as np
 
 from tracking_nodes.errors import SettingError, WeightsError
 from tracking_nodes.geometry import as_box
+from tracking_nodes.nn.loaded import note
 from tracking_nodes.trackers.base import Location, Tracker
 
 
@@ -32,6 +33,8 @@ class PeerTracker(Tracker):
         missing = self.missing(self.runtime)
         if missing:
             raise WeightsError(missing) if self.models else SettingError(missing)
+        for file in self.models.values():
+            note(_folder(self.runtime) / file)
         self._reset()
 
     @classmethod

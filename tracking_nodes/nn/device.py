@@ -32,6 +32,16 @@ def resolve_device(name):
     return torch.device('cuda', index)
 
 
+def device_name(name):
+    """
+    Return the model of the GPU that a name stands for, or '' for the CPU.
+
+    :param name: as of `resolve_device`.
+    """
+    device = resolve_device(name)
+    return torch.cuda.get_device_name(device) if device.type == 'cuda' else ''
+
+
 def memory_in_use(device):
     """Return the bytes that tensors hold on a GPU; 0 for the CPU."""
     return torch.cuda.memory_allocated(device) if device.type == 'cuda' else 0

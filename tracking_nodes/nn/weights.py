@@ -5,7 +5,6 @@ Every file named in `models/manifest.yaml` is checked against its sha256; other 
 with the preprocessing their own metadata states.
 """
 from dataclasses import dataclass
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -19,6 +18,7 @@ import torchvision
 import yaml
 
 from tracking_nodes.errors import WeightsError
+from tracking_nodes.nn.loaded import note, sha256
 from tracking_nodes.nn.matconvnet import read_matconvnet
 
 
@@ -158,6 +158,7 @@ def read_weights(path):
     listed = {entry.file: entry for entry in read_manifest()}.get(path.name)
     if listed is not None:
         _verify(path, listed.sha256, listed.source)
+    note(path)
     if path.suffix == '.mat':
         tensors, mean = read_matconvnet(path)
         return Weights(tensors, str(path),
@@ -177,15 +178,6 @@ def read_weights(path):
                    preprocessing=_preprocessing(stated) if stated else Preprocessing(),
                    stride_on=metadata.get('stride_on', 'conv2'),
                    bn_eps=float(metadata.get('bn_eps', 1e-5)))
-
-
-def sha256(path):
-    """Return the sha256 of a file as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as stream:
-        for block in iter(lambda: stream.read(1 << 20), b''):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _verify(path, expected, source):
@@ -226,6 +218,7 @@ def _from_torchvision(enum_name, folders):
         if (folder / file).is_file():
             _verify(folder / file, re.search(r'-([0-9a-f]+)\.', file).group(1), enum.url)
             tensors = _read_checkpoint(folder / file)
+            note(folder / file)
             break
     else:
         try:
@@ -236,6 +229,7 @@ def _from_torchvision(enum_name, folders):
                 f'{file} is not in {", ".join(map(str, folders))} and torchvision cannot '
                 f'load it from its cache {torch.hub.get_dir()} or {enum.url}: {error}; download '
                 'it by hand into one of these folders') from error
+        note(Path(torch.hub.get_dir()) / 'checkpoints' / file)
     return Weights({name: tensor.float() for name, tensor in tensors.items()}, enum.url,
                    Preprocessing('rgb', 255.0, tuple(transforms.mean), tuple(transforms.std)))
 
