@@ -33,5 +33,7 @@ $(STAMP): setup.py setup.cfg package.xml $(wildcard interfaces/*.py interfaces/*
 	  echo 'No virtual environment; on Debian or Ubuntu: apt install python3-venv'; exit 1; }
 	@echo 'Installing what setup.py declares into $(VENV) (PyTorch is large: some minutes) ...'
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	  vot-toolkit==0.9.0
 	@$(VENV)/bin/python interfaces/build.py
 	@touch $@

@@ -28,6 +28,27 @@ ROS = [
     'setuptools',
 ]
 
+# What vot-toolkit 0.9.0 needs, but for its opencv-python, which would overwrite the cv2 of
+# opencv-contrib-python-headless: the Makefile installs the toolkit itself without dependencies.
+# attributee 0.1.10 breaks it.
+VOT_TOOLKIT_NEEDS = [
+    'attributee==0.1.9',
+    'bidict',
+    'cachetools',
+    'colorama',
+    'dominate',
+    'jsonschema',
+    'lazy-object-proxy',
+    'numba',
+    'packaging',
+    'phx-class-registry',
+    'pillow',
+    'pylatex',
+    'requests',
+    'six',
+    'vot-trax',
+]
+
 setup(
     name=NAME,
     version='0.1.0',
@@ -39,7 +60,8 @@ setup(
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
-        (f'share/{NAME}/config', glob('config/*')),
+        (f'share/{NAME}/config', glob('config/*.yaml')),
+        (f'share/{NAME}/config/profiles', glob('config/profiles/*.yaml')),
         (f'share/{NAME}/launch', glob('launch/*.launch.py')),
         (f'share/{NAME}/models', glob('models/*.*')),
     ],
@@ -61,7 +83,9 @@ setup(
     extras_require={
         'ros': ROS,
         # got10k imports six without declaring it.
-        'test': ['got10k', 'hypothesis', 'pytest', 'setuptools', 'six'],
+        'got10k': ['got10k', 'six'],
+        'vot': ['vot-trax'],
+        'test': ['got10k', 'hypothesis', 'pytest', 'setuptools', *VOT_TOOLKIT_NEEDS],
     },
     entry_points={'console_scripts': [
         f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',

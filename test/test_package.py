@@ -28,6 +28,8 @@ DECLARED_AS = {
     'tqdm': ('tqdm', 'python3-tqdm'),
     'yaml': ('pyyaml', 'python3-yaml'),
 }
+# What only some users need. Import name: (distribution on the package index, extra of setup.py).
+OPTIONAL = {'got10k': ('got10k', 'got10k'), 'trax': ('vot-trax', 'vot')}
 # Message packages that ros-rclpy and ros-sensor-msgs bring, or that interfaces/ generates.
 BROUGHT = {'builtin_interfaces', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfaces',
            'rosgraph_msgs', 'std_msgs', 'vision_msgs'}
@@ -68,6 +70,10 @@ def distribution_names(requirements):
 
 @pytest.mark.parametrize('name', foreign_imports())
 def test_every_import_is_declared_for_both_worlds(name, setup, manifest):
+    if name in OPTIONAL:
+        on_index, extra = OPTIONAL[name]
+        assert on_index in distribution_names(setup.extras_require[extra])
+        return
     on_index, key = DECLARED_AS.get(name, (f'ros-{name.replace("_", "-")}', name))
     keys = {element.text for element in manifest.iter('exec_depend')}
     assert key is None or key in keys, f'{name}: no <exec_depend>{key}</exec_depend>'
@@ -78,7 +84,7 @@ def test_every_import_is_declared_for_both_worlds(name, setup, manifest):
 
 
 def test_nothing_is_declared_that_is_not_imported(setup, manifest):
-    imported = foreign_imports()
+    imported = [name for name in foreign_imports() if name not in OPTIONAL]
     rows = [DECLARED_AS.get(name, (None, name)) for name in imported]
     keys = {element.text for element in manifest.iter('exec_depend')}
     # A transport that image topics need at run time, never imported.
@@ -109,7 +115,7 @@ def test_all_data_files_are_installed(setup):
     installed = {folder: set(files) for folder, files in setup.data_files}
     assert installed['share/ament_index/resource_index/packages'] == {'resource/tracking_nodes'}
     assert installed['share/tracking_nodes'] == {'package.xml'}
-    for folder in ('config', 'launch', 'models'):
+    for folder in ('config', 'config/profiles', 'launch', 'models'):
         here = {f'{folder}/{path.name}' for path in (ROOT / folder).iterdir()
                 if path.is_file() and not path.name.startswith('.')}
         assert here and installed[f'share/tracking_nodes/{folder}'] == here
