@@ -29,7 +29,7 @@ DECLARED_AS = {
     'yaml': ('pyyaml', 'python3-yaml'),
 }
 # What only some users need. Import name: (distribution on the package index, extra of setup.py).
-OPTIONAL = {'got10k': ('got10k', 'got10k'), 'trax': ('vot-trax', 'vot')}
+OPTIONAL = {'got10k': ('got10k', 'got10k'), 'ray': ('ray', 'ray'), 'trax': ('vot-trax', 'vot')}
 # Message packages that ros-rclpy and ros-sensor-msgs bring, or that interfaces/ generates.
 BROUGHT = {'builtin_interfaces', 'geometry_msgs', 'lifecycle_msgs', 'rcl_interfaces',
            'rosgraph_msgs', 'std_msgs', 'vision_msgs'}
