@@ -19,7 +19,9 @@ class Run:
     boxes: (N, 4), NaN rows where it did not run. scores: (N,) in [0, 1]. present: (N,) bool.
     seconds: (N,), start or locate plus learn, without reading the image; 0 where it did not run.
     image_size: (width, height) of the first frame in pixels. events: (N,) int8, one of `SKIPPED`,
-    `STARTED`, `FAILED` and `TRACKED` per frame, or None for a run without resets.
+    `STARTED`, `FAILED` and `TRACKED` per frame, or None for a run without resets. ages: (N,)
+    seconds between the frame's stamp and that of the image its answer is about, or None where
+    every frame was waited for.
     """
 
     boxes: np.ndarray
@@ -28,6 +30,7 @@ class Run:
     seconds: np.ndarray
     image_size: tuple
     events: np.ndarray = None
+    ages: np.ndarray = None
 
 
 class Recorder:

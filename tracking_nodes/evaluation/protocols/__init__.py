@@ -15,6 +15,7 @@ class Entry:
 
 _ENTRIES = {
     'ope': Entry('ope', 'OnePass'),
+    'latency': Entry('latency', 'Latency'),
 }
 
 

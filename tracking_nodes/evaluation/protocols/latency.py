@@ -1,0 +1,165 @@
+"""
+Latency-aware evaluation: the camera does not wait for the tracker.
+
+Each ground-truth time is paired with the newest output that existed by then (Li, Wang, Ramanan:
+Towards Streaming Perception, ECCV 2020; Li et al.: Predictive Visual Tracking, 2021). The same
+tracker's one-pass score, for which the camera does wait, stands beside it. See `docs/latency.md`.
+"""
+from dataclasses import dataclass, replace
+import time
+
+import numpy as np
+
+from tracking_nodes.evaluation.latency_profile import find_profile, Profile
+from tracking_nodes.evaluation.measures.latency import (
+    AGE_METRICS, age_curve, age_measures, newest_outputs)
+from tracking_nodes.evaluation.metrics import mean_values, Metric, METRICS
+from tracking_nodes.evaluation.ope import first_target, run_pass
+from tracking_nodes.evaluation.protocols.base import Curve, Protocol, Scores, Trial
+from tracking_nodes.evaluation.protocols.ope import OnePass
+from tracking_nodes.evaluation.run import Recorder, SKIPPED, STARTED, TRACKED
+from tracking_nodes.evaluation.virtual_clock import VirtualClock
+from tracking_nodes.trackers.base import Location
+
+ONLINE, OFFLINE = 'online', 'offline'
+OFFLINE_METRICS = tuple(
+    Metric(f'offline_{metric.key}', f'offline {metric.name}', f'{metric.definition}; one-pass '
+           'evaluation, where the camera waits', metric.low, metric.high,
+           metric.higher_is_better)
+    for metric in METRICS if metric.key in ('auc', 'dp20', 'os50'))
+
+
+@dataclass(frozen=True)
+class Latency(Protocol):
+    """
+    The sequence's own clock goes on while the tracker computes.
+
+    profile: how long each stage takes; None to take the times that are measured while it runs.
+    """
+
+    name: str = 'latency'
+    profile: Profile = None
+
+    summary = ("the camera does not wait, frames are skipped, answers are late; 'latency:PROFILE' "
+               'for the latencies of another device (Li et al. 2021)')
+    metrics = METRICS + OFFLINE_METRICS + AGE_METRICS
+
+    @classmethod
+    def with_option(cls, option):
+        """
+        Return the protocol with simulated latencies.
+
+        :param option: name of a profile that the package brings, or path of a YAML file.
+        :raises SettingError: there is no such profile, or it cannot be read.
+        """
+        profile = find_profile(option)
+        return cls(f'latency:{profile.name}', profile)
+
+    def trials(self, sequence):
+        first, last = first_target(sequence), len(sequence) - 1
+        return [Trial(ONLINE, first, last), Trial(OFFLINE, first, last)]
+
+    def _run(self, tracker, sequence, trial, on_frame):
+        box = sequence.boxes[trial.first]
+        if trial.name == OFFLINE:
+            return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
+        random = np.random.default_rng([tracker.runtime.seed, *sequence.name.encode()])
+        arrivals = sequence.stamps
+        if self.profile is not None:
+            delays = [self.profile.camera.draw(random) for _ in range(len(sequence))]
+            # An image never overtakes another.
+            arrivals = np.maximum.accumulate(sequence.stamps + delays)
+        clock = VirtualClock(arrivals, trial.first)
+        worker = _Worker(tracker, clock, self._latencies(tracker, random))
+        return _follow(worker, sequence, trial, box, on_frame)
+
+    def _latencies(self, tracker, random):
+        """Return what turns a stage and its measured ns into the ns that the clock moves."""
+        if self.profile is None:
+            return lambda stage, measured: measured
+        stages = self.profile.stages(tracker)
+        return lambda stage, measured: stages[stage].draw(random)
+
+    def _score_tracker(self, sequences, variant):
+        online, offline = (
+            OnePass().score({'': {name: {'': trials[key]} for name, trials in sequences.items()}},
+                            variant)[''] for key in (ONLINE, OFFLINE))
+        runs = {name: trials[ONLINE].run for name, trials in sequences.items()}
+        ages = {name: run.ages[~np.isnan(run.ages)] for name, run in runs.items()}
+        rows = {name: {**online.sequences[name],
+                       **{metric.key: offline.sequences[name][metric.key[len('offline_'):]]
+                          for metric in OFFLINE_METRICS},
+                       **age_measures(ages[name], _answered(run))} for name, run in runs.items()}
+        limits, shares = age_curve(list(ages.values()))
+        curves = {**online.curves, 'age': Curve(
+            'age of the answer', 'age, ms', 'share of frames', limits, shares)}
+        return Scores(mean_values(list(rows.values())), rows, curves)
+
+
+class _Worker:
+    """
+    A tracker at work on a virtual clock, and what it has put out so far.
+
+    A box exists as soon as the tracker has located it, as a node publishes it, and the tracker is
+    free only after it has learned.
+    """
+
+    def __init__(self, tracker, clock, latencies):
+        self.clock = clock
+        self.stamps, self.available, self.answers = [], [], []
+        self._tracker, self._latencies = tracker, latencies
+
+    def start(self, index, image, stamp, box):
+        """Start on a box; it was known when the image was taken. Return the ns that it took."""
+        self._put_out(stamp, stamp, Location(box, 1.0, True))
+        self.clock.take(index)
+        begin = self.clock.now
+        self._timed('start', lambda: self._tracker.start(image, box))
+        return self.clock.now - begin
+
+    def work(self, index, image, stamp):
+        """Locate and learn; return the ns that it took."""
+        self.clock.take(index)
+        begin = self.clock.now
+        found = self._timed('locate', lambda: self._tracker.locate(image))
+        self._put_out(stamp, self.clock.now, found)
+        watch = time.perf_counter_ns()
+        changed = self._tracker.learn()
+        self.clock.spend(self._latencies('learn' if changed else 'gather',
+                                         time.perf_counter_ns() - watch))
+        return self.clock.now - begin
+
+    def _timed(self, stage, call):
+        watch = time.perf_counter_ns()
+        result = call()
+        self.clock.spend(self._latencies(stage, time.perf_counter_ns() - watch))
+        return result
+
+    def _put_out(self, stamp, available, answer):
+        self.stamps.append(stamp)
+        self.available.append(available)
+        self.answers.append(answer)
+
+
+def _follow(worker, sequence, trial, box, on_frame):
+    """Return the `Run` of answers that were there at each frame's stamp."""
+    recorder = Recorder(sequence, on_frame)
+    ages, events = np.full(len(sequence), np.nan), np.full(len(sequence), SKIPPED, np.int8)
+    newest = 0
+    for index, image in recorder.frames(trial.last):
+        stamp, spent = int(sequence.stamps[index]), 0
+        if index < trial.first:
+            continue
+        if index == trial.first:
+            spent, events[index] = worker.start(index, image, stamp, box), STARTED
+        elif worker.clock.due(index):
+            spent, events[index] = worker.work(index, image, stamp), TRACKED
+        # What is computed on later images exists later, so this frame's answer is known now.
+        newest += newest_outputs([stamp], worker.stamps[newest:], worker.available[newest:])[0]
+        answer, ages[index] = worker.answers[newest], (stamp - worker.stamps[newest]) / 1e9
+        recorder.keep(index, answer.box, answer.score, answer.present, spent / 1e9)
+    return replace(recorder.run(events), ages=ages)
+
+
+def _answered(run):
+    return run.events[np.flatnonzero(run.events == STARTED)[0]:] != SKIPPED
