@@ -1,0 +1,160 @@
+"""
+Overlap of predicted boxes with VOT's regions, counted in pixels as the official tools do.
+
+Both tools round corners to whole pixels, fill them, and count pixels inside of the image; they
+differ in details that move a score in its third digit:
+
+===========  =======================================================  =======================
+rule         a box (x, y, w, h), rounded                              corners at x.5
+===========  =======================================================  =======================
+`toolkit`    pixels x .. x + w - 1                                    to the even number
+`pysot`      pixels x .. x + w: its four corners as a polygon         away from zero
+===========  =======================================================  =======================
+
+`toolkit` is the Python toolkit from VOT2020 on; `pysot` is the C code of the MATLAB toolkit since
+VOT2016 as pysot-toolkit calls it. Where no polygon is known, the ground truth is a box.
+"""
+import numpy as np
+
+OVERLAP_RULES = ('toolkit', 'pysot')
+
+
+def region_overlaps(boxes, regions, image_size, rule='toolkit'):
+    """
+    Return the overlap of each box with its region.
+
+    :param boxes: (N, 4) x, y, w, h in pixels.
+    :param regions: (N, 4) boxes or (N, 2n) corners x1, y1, x2, y2, ...
+    :param image_size: (width, height) in pixels; only pixels inside of it count. None: all.
+    :param rule: one of `OVERLAP_RULES`.
+    :return: (N,) in [0, 1]; NaN where box or region has a NaN.
+    """
+    # The tools hold coordinates in 32 bits, and rounding sees the difference.
+    boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
+    regions = np.asarray(regions, dtype=np.float32)
+    overlap = _toolkit_overlap if rule == 'toolkit' else _pysot_overlap
+    known = np.isfinite(boxes).all(axis=1) & np.isfinite(regions).all(axis=1)
+    result = np.full(len(boxes), np.nan)
+    for index in np.flatnonzero(known):
+        result[index] = overlap(boxes[index], regions[index], image_size)
+    return result
+
+
+def _toolkit_overlap(box, region, image_size):
+    box = np.round(box).astype(np.int64)
+    region = np.round(region).astype(np.int64)
+    shapes = [_box_pixels(box), _box_pixels(region) if len(region) == 4 else _bounds(region)]
+    left, top, right, bottom = union = _union(shapes)
+    if left >= right or top >= bottom:
+        return 1.0
+    left, top, right, bottom = window = _cut(union, image_size)
+    if left >= right or top >= bottom:
+        return 0.0
+    if len(region) == 4:
+        return _share(*(_filled(_cut(shape, image_size), window) for shape in shapes))
+    return _share(_filled(_cut(shapes[0], image_size), window), _fill_polygon(region, window, True))
+
+
+def _pysot_overlap(box, region, image_size):
+    bounds = [_cut((np.floor(x.min()), np.floor(y.min()), np.ceil(x.max()), np.ceil(y.max())),
+                   image_size)
+              for x, y in ((corners[0::2], corners[1::2])
+                           for corners in (_corners(box), _corners(region)))]
+    areas = [(right - left) * (bottom - top) for left, top, right, bottom in bounds]
+    window = tuple(int(value) for value in _union(bounds))
+    apart = any(one[axis] >= other[axis + 2] for axis in (0, 1)
+                for one, other in (bounds, bounds[::-1]))
+    if min(areas) <= 0 or window[2] < window[0] or window[3] < window[1] or apart:
+        return 0.0
+    origin = np.tile(np.float32(window[:2]), 4)
+    masks = []
+    for corners in (_corners(box), _corners(region)):
+        moved = corners - np.resize(origin, len(corners))
+        rounded = np.copysign(np.floor(np.abs(moved) + np.float32(0.5)), moved).astype(np.int64)
+        size = (0, 0, window[2] - window[0], window[3] - window[1])
+        masks.append(_fill_polygon(rounded, size, False))
+    return _share(*masks)
+
+
+def _corners(region):
+    if len(region) > 4:
+        return region
+    x, y, w, h = region
+    return np.array([x, y, x + w, y, x + w, y + h, x, y + h], dtype=np.float32)
+
+
+def _box_pixels(box):
+    """Return the first and last pixel (left, top, right, bottom) of a rounded box."""
+    return (box[0], box[1], box[0] + box[2] - 1, box[1] + box[3] - 1)
+
+
+def _bounds(corners):
+    x, y = corners[0::2], corners[1::2]
+    return (x.min(), y.min(), x.max(), y.max())
+
+
+def _union(bounds):
+    return (min(one[0] for one in bounds), min(one[1] for one in bounds),
+            max(one[2] for one in bounds), max(one[3] for one in bounds))
+
+
+def _cut(bounds, image_size):
+    if image_size is None:
+        return bounds
+    width, height = image_size
+    left, top, right, bottom = bounds
+    return (max(left, 0), max(top, 0), min(right, width - 1), min(bottom, height - 1))
+
+
+def _filled(pixels, window):
+    """Return the window as a mask with a rectangle of pixels set."""
+    mask = np.zeros((window[3] - window[1] + 1, window[2] - window[0] + 1), dtype=bool)
+    left, top, right, bottom = pixels
+    if left <= right and top <= bottom:
+        mask[top - window[1]:bottom - window[1] + 1, left - window[0]:right - window[0] + 1] = True
+    return mask
+
+
+def _fill_polygon(corners, window, tips):
+    """
+    Return the window as a mask with a polygon filled, row by row between its edges.
+
+    :param corners: (2n,) whole numbers.
+    :param window: first and last pixel (left, top, right, bottom).
+    :param tips: whether a row that is met in one point, or along an edge only, is filled.
+    """
+    mask = np.zeros((window[3] - window[1] + 1, window[2] - window[0] + 1), dtype=bool)
+    x, y = corners[0::2] - window[0], corners[1::2] - window[1]
+    rows, width = np.arange(mask.shape[0])[:, None], mask.shape[1]
+    x_before, y_before = np.roll(x, 1), np.roll(y, 1)
+    rise = y_before - y
+    touched = (np.minimum(y, y_before) <= rows) & (rows <= np.maximum(y, y_before))
+    if not tips:
+        touched &= rise != 0
+    with np.errstate(divide='ignore', invalid='ignore'):
+        across = np.where(rise != 0, x + (rows - y) / rise * (x_before - x), x)
+    nodes = np.where(touched, np.trunc(across), np.inf)
+    nodes.sort(axis=1)
+    for row, count in enumerate(touched.sum(axis=1)):
+        _fill_row(mask[row], nodes[row, :count].astype(np.int64).tolist(), width, tips)
+    return mask
+
+
+def _fill_row(row, nodes, width, tips):
+    index = 0
+    while index < len(nodes) - 1:
+        left, right = nodes[index], nodes[index + 1]
+        if left >= width:
+            break
+        # A corner gives its row two equal nodes, of which one is enough.
+        if left == right and not (tips and index == len(nodes) - 2):
+            index += 1
+            continue
+        if right >= 0:
+            row[max(left, 0):right + 1] = True
+        index += 2
+
+
+def _share(one, other):
+    union = np.count_nonzero(one | other)
+    return np.count_nonzero(one & other) / union if union else 0.0
