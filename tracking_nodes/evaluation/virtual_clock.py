@@ -23,9 +23,13 @@ class VirtualClock:
         self.now = int(self._arrivals[first])
 
     def due(self, index):
-        """Return whether this image is the one that the tracker takes next."""
+        """
+        Return whether this image is the one that the tracker takes next.
+
+        After the last has arrived, none is: a camera would have sent newer ones by then.
+        """
         newest = int(np.searchsorted(self._arrivals, self.now, side='right')) - 1
-        return index == max(newest, self._next)
+        return index == max(newest, self._next) and self.now <= self._arrivals[-1]
 
     def take(self, index):
         """Let the tracker take an image: wait for it when it has not arrived yet."""
