@@ -18,6 +18,7 @@ from tracking_nodes.sequences.bag_truth import match_stamps
 from tracking_nodes.sequences.bags import BagSequence, read_detections, write_bag
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.sequences.folder import FolderSequence
+from tracking_nodes.sequences.ground_truth import no_ground_truth
 from tracking_nodes.sequences.mcap_repair import repair_mcap
 from tracking_nodes.sequences.sequence import camera_stamps, Sequence
 
@@ -101,7 +102,7 @@ def test_jpeg_and_png_bytes_come_back_as_they_are(tmp_path, random, storage):
     for k in range(6):
         files.append(tmp_path / f'{k}.{"png" if k % 2 else "jpg"}')
         cv2.imwrite(str(files[-1]), random.integers(0, 256, (48, 64, 3), dtype=np.uint8))
-    sequence = FolderSequence('files', files, np.full((6, 4), np.nan))
+    sequence = FolderSequence('files', files, no_ground_truth(6))
     write_bag(sequence, tmp_path / 'bag', storage)
     back = BagSequence(tmp_path / 'bag')
     assert back.image_topic == '/camera/image/compressed'
@@ -193,7 +194,7 @@ def test_existing_bags_are_not_overwritten_and_failures_leave_nothing(tmp_path, 
         write_bag(MemorySequence(random), tmp_path / 'bag')
     assert len(BagSequence(tmp_path / 'bag')) == FRAMES
     (tmp_path / 'no.jpg').write_bytes(b'\xff\xd8nothing')
-    broken = FolderSequence('broken', [tmp_path / 'no.jpg'], [[0, 0, 1, 1]])
+    broken = FolderSequence('broken', [tmp_path / 'no.jpg'], no_ground_truth(1))
     with pytest.raises(ImageError):
         write_bag(broken, tmp_path / 'other', compressed=False)
     assert not (tmp_path / 'other').exists()

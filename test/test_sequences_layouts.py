@@ -71,7 +71,7 @@ def test_otb_david_starts_at_its_300th_image_in_the_official_archive(tmp_path):
     write_images(tmp_path / 'David' / 'img', count=6, first=297)
     write_text(tmp_path / 'David' / 'groundtruth_rect.txt', BOXES)
     sequence, = open_sequences(tmp_path / 'David')
-    assert [file.name for file in sequence.files] == ['0300.jpg', '0301.jpg', '0302.jpg']
+    assert [file.name for file in sequence.sources] == ['0300.jpg', '0301.jpg', '0302.jpg']
 
 
 def test_images_are_in_the_order_of_their_numbers(tmp_path):
@@ -108,7 +108,7 @@ def test_got10k_absence_and_cover(tmp_path):
     np.testing.assert_array_equal(sequence.boxes, [ZERO_BASED[0], [np.nan] * 4, [np.nan] * 4])
     assert np.diff(sequence.stamps).tolist() == [100_000_000] * 2
     write_text(folder / 'absence.label', '01')
-    with pytest.raises(SequenceError, match='absence.label has 2 lines, groundtruth.txt has 3'):
+    with pytest.raises(SequenceError, match='absence.label has 2 labels for 3 frames'):
         open_sequences(folder)
 
 
@@ -126,7 +126,7 @@ def test_uav123(tmp_path, caplog):
     anno = tmp_path / 'anno' / 'UAV123'
     for name in ('bike1', 'bird1_1', 'bird1_2', 'gone'):
         write_text(anno / f'{name}.txt', BOXES)
-    write_text(anno / 'att' / 'bike1.txt', ['1,0,1'])
+    write_text(anno / 'att' / 'bike1.txt', ['1,0,1,0,0,0,0,0,0,0,0,1'])
     line = ("struct('name','{}','path','..\\..\\data_seq\\UAV123\\bird1\\','startFrame',{},"
             "'endFrame',{},'nz',6,'ext','jpg','init_rect',[0,0,0,0]),...")
     write_text(tmp_path / 'configSeqs.m', [line.format('bird1_1', 1, 3),
@@ -138,6 +138,7 @@ def test_uav123(tmp_path, caplog):
     assert numbers(sequences['bird1_1']) == [1, 2, 3]
     assert numbers(sequences['bird1_2']) == [5, 6, 7]
     np.testing.assert_array_equal(sequences['bike1'].boxes, ONE_BASED)
+    assert sequences['bike1'].attributes == ('SV', 'LR', 'SOB')
     one, = open_sequences(tmp_path / 'data_seq' / 'UAV123' / 'bike1')
     assert one.name == 'bike1'
 
@@ -157,16 +158,24 @@ def test_tld_video_and_images(tmp_path):
     np.testing.assert_array_equal(sequence.boxes, expected)
 
 
-def test_folder_of_videos(tmp_path, caplog):
-    for name in ('a', 'b', 'crowd'):
+def test_folder_of_videos(tmp_path):
+    for name in ('a', 'b'):
         write_video(tmp_path / f'{name}.mkv')
     write_text(tmp_path / 'a.txt', BOXES * 2)
-    write_text(tmp_path / 'crowd.mot.txt', ['1,1,3,4,5,6'])
     first, second = open_sequences(tmp_path)
     assert (first.name, second.name) == ('a', 'b')
     np.testing.assert_array_equal(first.boxes, ZERO_BASED * 2)
     assert len(second) == 6 and np.isnan(second.boxes).all()
-    assert 'crowd.mkv is left out' in caplog.text
+
+
+def test_targets_of_a_video(tmp_path):
+    write_video(tmp_path / 'crowd.mkv')
+    write_text(tmp_path / 'crowd.mot.txt', ['2,7,3,4,5,6', '2,10,1,1,1,1', '4,7,5,6,7,8'])
+    sequence, = open_sequences(tmp_path)
+    assert sequence.name == 'crowd.7' and numbers(sequence) == [2, 3, 4]
+    np.testing.assert_array_equal(sequence.boxes, [[3, 4, 5, 6], [np.nan] * 4, [5, 6, 7, 8]])
+    np.testing.assert_array_equal(sequence.image(2), picture(4))
+    assert sequence.where(2) == f'{tmp_path / "crowd.mot.txt"}:3'
 
 
 def test_ground_truth_shorter_and_longer_than_the_video(tmp_path, caplog):
@@ -214,7 +223,7 @@ def test_encoded_images_are_the_bytes_of_the_files(tmp_path):
     sequence, = open_sequences(tmp_path)
     encoded = list(sequence.encoded_images())
     assert [item and item.format for item in encoded] == ['jpeg', 'jpeg', 'png', None]
-    for file, item in zip(sequence.files[:3], encoded):
+    for file, item in zip(sequence.sources[:3], encoded):
         assert item.data == file.read_bytes()
 
 

@@ -25,10 +25,10 @@ def test_otb(tracking_data):
         assert len(sequences[name]) == len(sequences[name].boxes) == frames
         np.testing.assert_array_equal(sequences[name].boxes[0], np.subtract(box, (1, 1, 0, 0)))
         assert next(sequences[name].images()).ndim == 3
-    assert sequences['David'].files[0].name == '0300.jpg'
+    assert sequences['David'].sources[0].name == '0300.jpg'
     assert sequences['Football1'].attributes == ('IPR', 'OPR', 'BC')
     for name in ('Jogging.1', 'Jogging.2'):
-        assert sequences[name].files[0].parent.parent.name == 'Jogging'
+        assert sequences[name].sources[0].parent.parent.name == 'Jogging'
 
 
 @pytest.mark.parametrize('name, frames', [('bag', 196), ('car', 252)])
@@ -58,8 +58,27 @@ def test_all_of_dev_at_once(tracking_data):
 def test_training_clips(tracking_data):
     folder = tracking_data / 'train' / 'video'
     sequences = open_sequences(folder)
-    several = [file for file in folder.glob('*.mot.txt')]
-    assert len(sequences) == len(list(folder.glob('*.mp4'))) - len(several)
+    several = list(folder.glob('*.mot.txt'))
+    targets = {(file.name[:-len('.mot.txt')], line.split(',')[1]) for file in several
+               for line in file.read_text().split()}
+    single = [file for file in folder.glob('*.txt') if file not in several]
+    assert {sequence.name for sequence in sequences} == (
+        {file.stem for file in single} | {f'{video}.{target}' for video, target in targets})
     for sequence in sequences:
-        assert len(sequence.boxes) == len((folder / f'{sequence.name}.txt').read_text().split())
         assert np.isfinite(sequence.boxes[0]).all()
+        if sequence.name.split('.')[0] in {file.stem for file in single}:
+            lines = (folder / f'{sequence.name}.txt').read_text().split()
+            assert len(sequence.boxes) == len(lines)
+
+
+def test_targets_of_a_real_video(tracking_data):
+    folder = tracking_data / 'train' / 'video'
+    rows = np.loadtxt(folder / 'mot15_TUD-Campus.mot.txt', delimiter=',')
+    sequences = open_sequences(folder / 'mot15_TUD-Campus.mp4')
+    assert sum(np.isfinite(sequence.boxes[:, 0]).sum() for sequence in sequences) == len(rows)
+    for sequence in sequences:
+        own = rows[rows[:, 1] == int(sequence.name.split('.')[1])]
+        np.testing.assert_array_equal(sequence.boxes[own[:, 0].astype(int) - own[0, 0].astype(int)],
+                                      own[:, 2:])
+    last = sequences[-1]
+    assert last.image(len(last) - 1).shape[2] == 3

@@ -16,6 +16,15 @@ from tracking_nodes.sequences.messages import nanoseconds, typestore
 BAG_SUFFIXES = ('.mcap', '.db3', '.bag')
 
 
+def bag_files(path):
+    """Return the files that hold the messages of a bag: its own, or those of its folder."""
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.iterdir()
+                  if {*file.suffixes} & {*BAG_SUFFIXES} and file.is_file())
+
+
 @contextmanager
 def open_bag(path):
     """

@@ -13,9 +13,10 @@ from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
 from tracking_nodes.errors import ImageError, SequenceError
 from tracking_nodes.imaging import decode_compressed, decode_image, JPEG_START, PNG_START
 from tracking_nodes.sequences import messages
-from tracking_nodes.sequences.bag_file import find_topic, list_topics, open_bag, read_messages
+from tracking_nodes.sequences.bag_file import (bag_files, find_topic, list_topics, open_bag,
+                                               read_messages)
 from tracking_nodes.sequences.bag_truth import find_truth_topic, read_truth, REGION_SUFFIX
-from tracking_nodes.sequences.ground_truth import fit_to_video, read_boxes
+from tracking_nodes.sequences.ground_truth import fit_to_video, read_ground_truth
 from tracking_nodes.sequences.sequence import camera_stamps, EncodedImage, Sequence
 
 LOGGER = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ class BagSequence(Sequence):
             boxes, polygons = np.full((len(stamps), 4), np.nan), None
             topic = ground_truth_topic or find_truth_topic(reader)
             if ground_truth_file is not None:
-                boxes, polygons = _read_file(ground_truth_file, len(stamps))
+                truth = fit_to_video(read_ground_truth(ground_truth_file), len(stamps))
+                boxes, polygons = truth.boxes, truth.polygons
             elif topic is not None:
                 times = stamps if stamps.all() else received
                 boxes, polygons = read_truth(reader, self.path, topic, times)
@@ -84,7 +86,7 @@ class BagSequence(Sequence):
         self._received = received
         stamps = _usable_stamps(stamps, received, f'bag {self.path}: topic {self.image_topic}')
         name = self.path.name if self.path.is_dir() else self.path.stem
-        super().__init__(name, boxes, stamps[:count], polygons)
+        super().__init__(name, boxes, stamps[:count], polygons, sources=bag_files(self.path))
 
     def images(self):
         for index, message in enumerate(self._messages()):
@@ -221,13 +223,6 @@ def _usable_stamps(stamps, received, what):
                        'received them are used', what, 1 + int(np.argmax(np.diff(stamps) <= 0)))
         return received
     return stamps
-
-
-def _read_file(file, frames):
-    boxes, polygons = read_boxes(file)
-    if polygons is not None:
-        polygons = fit_to_video(polygons, frames, file)
-    return fit_to_video(boxes, frames, file), polygons
 
 
 def _encoded_format(message):

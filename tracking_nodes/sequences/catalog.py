@@ -1,81 +1,98 @@
 """From a path to sequences: the layout is found by what lies there."""
+import os
 from pathlib import Path
 
 from tracking_nodes.errors import SequenceError
-from tracking_nodes.sequences import layouts
 from tracking_nodes.sequences.bag_file import BAG_SUFFIXES
 from tracking_nodes.sequences.bags import BagSequence
+from tracking_nodes.sequences.layouts import find_layout, LAYOUTS
+from tracking_nodes.sequences.layouts.layout import image_folder
+from tracking_nodes.sequences.layouts.plain import find_images_only, find_video
+from tracking_nodes.sequences.lazy import LazySequence
+from tracking_nodes.sequences.named_sets import NAMED_SETS, split_name
 from tracking_nodes.sequences.video import VIDEO_SUFFIXES
-
-LOOKED_FOR = ('a rosbag (metadata.yaml, .mcap, .db3, .bag), groundtruth_rect.txt (OTB), '
-              'groundtruth.txt (VOT, GOT-10k), anno and data_seq (UAV123), gt.txt (TLD), '
-              'video files, images, or folders that hold one of these')
 
 
 def open_sequences(path, image_topic=None, ground_truth_topic=None, ground_truth_file=None):
     """
     Open what lies at a path: a sequence, a folder of several, a video or a bag.
 
+    A single sequence is read at once. Of several, only the names are known until something else
+    is asked of one: a damaged one raises its SequenceError then.
+
     :param path: dataset folder, folder of several sequences, one sequence folder, video file
-        with its ground truth, folder of images, or rosbag (folder, .mcap, .db3 or .bag).
+        with its ground truth, folder of images, or rosbag (folder, .mcap, .db3 or .bag);
+        `<set>:<folder>` is a published set of `named_sets`, such as `otb2013:data/otb`.
     :param image_topic: image topic of a bag; needed when it has several.
     :param ground_truth_topic: Detection2DArray topic of a bag; default one named ground_truth.
     :param ground_truth_file: x,y,w,h per line, 0-based, for one bag, video or image folder.
-    :return: list of `Sequence`, at least one, in the order of their names.
-    :raises SequenceError: nothing there, or it cannot be read; the message says what was
-        looked for.
+    :return: list of `Sequence`, at least one, in the order of their names or of `list.txt`.
+    :raises SequenceError: nothing there, it cannot be read, or two have the same name; the
+        message says what was looked for.
     """
-    path = Path(path)
+    name, path = split_name(path)
+    # Not resolved, since the name of a linked folder is that of the link.
+    path = Path(os.path.abspath(path))
     if not path.exists():
         raise SequenceError(f'{path} does not exist')
-    bags = _bags(path)
     if ground_truth_file is not None:
-        return _open_with_file(path, bags, image_topic, Path(ground_truth_file))
+        sequences = _find_with_file(path, image_topic, Path(ground_truth_file))
+    elif name is not None:
+        sequences = NAMED_SETS[name].find(path, _find)
+    else:
+        sequences = _find(path, image_topic, ground_truth_topic)
+    _check_names(path, sequences)
+    if len(sequences) == 1:
+        return [sequences[0].opened]
+    return sequences
+
+
+def _find(path, image_topic=None, ground_truth_topic=None):
+    """Return a list of `LazySequence` of what lies at a path."""
+    bags = _bags(path)
     if bags:
-        return [BagSequence(bag, image_topic, ground_truth_topic) for bag in bags]
+        return [_lazy_bag(bag, image_topic, ground_truth_topic) for bag in bags]
     if path.is_file():
         if path.suffix.lower() not in VIDEO_SUFFIXES:
             raise SequenceError(f'{path} is no video, no bag and no folder; videos are '
                                 f'{", ".join(VIDEO_SUFFIXES)}, bags {", ".join(BAG_SUFFIXES)}')
-        return layouts.read_video(path)
-    reader = _layout(path)
-    if reader is not None:
-        return reader(path)
-    sequences = []
-    for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
-        if _holds_something(folder):
-            sequences += open_sequences(folder, image_topic, ground_truth_topic)
+        return find_video(path)
+    sequences = _find_in_folder(path, image_topic, ground_truth_topic)
     if not sequences:
-        raise SequenceError(f'{path} holds no sequence; looked for {LOOKED_FOR}')
+        known = '; '.join(layout.summary for layout in LAYOUTS)
+        raise SequenceError(f'{path} holds no sequence; looked for a rosbag (metadata.yaml, '
+                            f'{", ".join(BAG_SUFFIXES)}), or: {known}; or folders of these')
     return sequences
 
 
-def _layout(folder):
-    """Return the reader of a sequence folder, or None when it is none."""
-    folder = folder.resolve()
-    if any(folder.glob('groundtruth_rect*.txt')):
-        return layouts.read_otb
-    if (folder / 'anno').is_dir() and (folder / 'data_seq').is_dir():
-        return layouts.read_uav123
-    if (folder / 'gt.txt').exists():
-        return layouts.read_tld
-    if (folder / 'groundtruth.txt').exists():
-        labelled = (folder / 'absence.label').exists() or (folder / 'cover.label').exists()
-        return layouts.read_got10k if labelled else layouts.read_vot
-    if layouts.video_files(folder):
-        return layouts.read_videos
-    if layouts.image_folder(folder):
-        return layouts.read_uav123_sequence if layouts.uav123_root(folder) else layouts.read_images
-    return None
+def _find_in_folder(folder, *topics):
+    """Return the sequences of a folder, or else of all folders in it, [] where there are none."""
+    bags = _bags(folder)
+    if bags:
+        return [_lazy_bag(bag, *topics) for bag in bags]
+    layout = find_layout(folder)
+    if layout is not None:
+        return layout.find(folder)
+    return [sequence for entry in _folders(folder) for sequence in _find_in_folder(entry, *topics)]
 
 
-def _holds_something(folder):
-    """Return whether a folder is a sequence, a bag, or has one somewhere below."""
-    if folder.name.startswith('.'):
-        return False
-    if _bags(folder) or _layout(folder):
-        return True
-    return any(_holds_something(entry) for entry in folder.iterdir() if entry.is_dir())
+def _folders(folder):
+    """Return the folders in a folder: those that its list.txt names, or all."""
+    folders = sorted(entry for entry in folder.iterdir()
+                     if entry.is_dir() and not entry.name.startswith('.'))
+    file, known = folder / 'list.txt', {entry.name for entry in folders}
+    names = file.read_text(encoding='utf-8-sig').split() if file.is_file() else []
+    if not known.intersection(names):
+        return folders
+    for line, name in enumerate(names, 1):
+        if name not in known:
+            raise SequenceError(f'{file}, line {line}: there is no folder {name}')
+    return [folder / name for name in names]
+
+
+def _lazy_bag(path, *arguments):
+    return LazySequence(path.name if path.is_dir() else path.stem, path, BagSequence, path,
+                        *arguments)
 
 
 def _bags(path):
@@ -87,13 +104,24 @@ def _bags(path):
     return sorted(file for file in path.iterdir() if file.suffix in BAG_SUFFIXES)
 
 
-def _open_with_file(path, bags, image_topic, file):
-    """Open one bag, video or image folder with a ground-truth file given by hand."""
+def _find_with_file(path, image_topic, file):
+    """Return one bag, video or image folder with a ground-truth file given by hand."""
+    bags = _bags(path)
     if len(bags) == 1:
-        return [BagSequence(bags[0], image_topic, ground_truth_file=file)]
+        return [_lazy_bag(bags[0], image_topic, None, file)]
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        return layouts.read_video(path, file)
-    if path.is_dir() and layouts.image_folder(path):
-        return layouts.read_images(path, file)
+        return find_video(path, file)
+    if path.is_dir() and image_folder(path):
+        return find_images_only(path, file)
     raise SequenceError(f'ground truth file {file} needs one bag, video or image folder; {path} '
                         'is none')
+
+
+def _check_names(path, sequences):
+    """Results are kept by name, so those of one would be taken for those of the other."""
+    places = {}
+    for sequence in sequences:
+        if sequence.name in places:
+            raise SequenceError(f'{path} has two sequences {sequence.name}: '
+                                f'{places[sequence.name]} and {sequence.path}; open them apart')
+        places[sequence.name] = sequence.path

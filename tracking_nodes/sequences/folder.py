@@ -14,9 +14,16 @@ def image_files(folder):
     """Return the image files of a folder in the order of their numbers, [] where none are."""
     if not folder.is_dir():
         return []
-    return sorted((file for file in folder.iterdir()
-                   if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')),
-                  key=_by_number)
+    return sorted((file for file in folder.iterdir() if _is_image(file)), key=_by_number)
+
+
+def has_images(folder):
+    """Return whether a folder exists and has an image file."""
+    return folder.is_dir() and any(_is_image(file) for file in folder.iterdir())
+
+
+def _is_image(file):
+    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith('.')
 
 
 def _by_number(file):
@@ -28,18 +35,20 @@ def _by_number(file):
 class FolderSequence(Sequence):
     """Frames in image files; they are read when asked for."""
 
-    def __init__(self, name, files, boxes, *, rate=DEFAULT_RATE, polygons=None, attributes=()):
+    def __init__(self, name, files, truth, *, rate=DEFAULT_RATE, attributes=()):
         """
         Hold the files of a sequence.
 
-        :param files: paths, one per row of `boxes`.
+        :param files: paths, one per frame of `truth`.
+        :param truth: `GroundTruth`.
         :param rate: camera rate in Hz.
-        :raises SequenceError: not one file per box.
+        :raises SequenceError: not one file per frame.
         """
-        super().__init__(name, boxes, camera_stamps(len(files), rate), polygons, attributes)
-        if len(files) != len(self.boxes):
-            raise SequenceError(f'{name} has {len(files)} images for {len(self.boxes)} boxes')
-        self.files = [Path(file) for file in files]
+        super().__init__(name, truth.boxes, camera_stamps(len(files), rate), truth.polygons,
+                         attributes, truth.tags, [Path(file) for file in files])
+        if len(files) != len(truth):
+            raise SequenceError(f'{name} has {len(files)} images for {len(truth)} boxes')
+        self._truth = truth
 
     def images(self):
         for index in range(len(self)):
@@ -47,13 +56,16 @@ class FolderSequence(Sequence):
 
     def image(self, index):
         self._check_index(index)
-        file = self.files[index]
+        file = self.sources[index]
         try:
             return decode_bytes(file.read_bytes())
-        except ImageError as error:
+        except (ImageError, OSError) as error:
             raise ImageError(f'{file}: {error}') from error
 
+    def where(self, index):
+        return self._truth.where(index) or str(self.sources[index])
+
     def encoded_images(self):
-        for file in self.files:
+        for file in self.sources:
             kind = FORMATS.get(file.suffix.lower())
             yield EncodedImage(kind, file.read_bytes()) if kind else None

@@ -1,4 +1,5 @@
 """Ground-truth files: one line per frame, in the forms that the benchmarks use."""
+from dataclasses import dataclass, field, replace
 import logging
 from pathlib import Path
 import re
@@ -10,6 +11,52 @@ from tracking_nodes.geometry import polygon_to_box
 
 LOGGER = logging.getLogger(__name__)
 SEPARATORS = re.compile(r'[,;\s]+')
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """
+    What is known of every frame of a sequence.
+
+    boxes: (N, 4) float64, x, y, w, h in 0-based pixels, NaN rows where the target is absent or
+    not annotated. polygons: (N, 8), x1, y1, ... x4, y4, or None. tags: name to (N,) bool, what
+    the benchmark says of each frame, such as `occlusion`. file: where it was read from, or None.
+    lines: (N,) int, the line of `file` that holds each frame, from 1; 0 for frames without one.
+    """
+
+    boxes: np.ndarray
+    polygons: np.ndarray = None
+    tags: dict = field(default_factory=dict)
+    file: Path = None
+    lines: np.ndarray = None
+
+    def __len__(self):
+        return len(self.boxes)
+
+    def where(self, index):
+        """Return the file and the line of a frame, as file:line, or '' where there is none."""
+        return f'{self.file}:{self.lines[index]}' if self.file else ''
+
+    def part(self, first, stop=None):
+        """Return the frames from `first` on, up to `stop`, which is no longer part of it."""
+        def cut(values):
+            return None if values is None else values[first:stop]
+
+        return replace(self, boxes=cut(self.boxes), polygons=cut(self.polygons),
+                       lines=cut(self.lines),
+                       tags={name: cut(values) for name, values in self.tags.items()})
+
+    def without(self, absent):
+        """Return the same with NaN boxes and polygons where `absent` (N,) bool is true."""
+        def blank(values):
+            return None if values is None else np.where(absent[:, None], np.nan, values)
+
+        return replace(self, boxes=blank(self.boxes), polygons=blank(self.polygons))
+
+
+def no_ground_truth(frames):
+    """Return the `GroundTruth` of frames of which nothing is known."""
+    return GroundTruth(np.full((frames, 4), np.nan))
 
 
 def read_rows(file):
@@ -45,7 +92,7 @@ def read_rows(file):
     return rows
 
 
-def read_boxes(file, form='xywh', origin=0):
+def read_ground_truth(file, form='xywh', origin=0):
     """
     Return the boxes of a ground-truth file.
 
@@ -56,23 +103,41 @@ def read_boxes(file, form='xywh', origin=0):
     :param form: what four numbers mean, 'xywh' or 'xyxy' (left, top, right, bottom; the width
         is right - left).
     :param origin: coordinate of the first pixel in the file, 0 or 1.
-    :return: boxes (N, 4) in 0-based pixels, and polygons (N, 8) or None.
+    :return: `GroundTruth`.
     :raises SequenceError: as `read_rows`, or neither four nor eight numbers a line.
     """
-    rows = read_rows(file)
+    rows, file = read_rows(file), Path(file)
+    lines = np.arange(1, len(rows) + 1)
     if rows.shape[1] == 8:
         polygons = rows - origin
-        return polygon_to_box(polygons), polygons
+        return GroundTruth(polygon_to_box(polygons), polygons, file=file, lines=lines)
     if rows.shape[1] != 4:
         raise SequenceError(f'ground truth {file} has {rows.shape[1]} numbers a line; a box has '
                             'four, a polygon eight')
     boxes = rows - [origin, origin, 0, 0]
     if form == 'xyxy':
         boxes = np.concatenate([rows[:, :2] - origin, rows[:, 2:] - rows[:, :2]], axis=1)
-    return boxes, None
+    return GroundTruth(boxes, file=file, lines=lines)
 
 
-def fit_to_video(boxes, frames, file):
+def read_flags(file, frames, short=False):
+    """
+    Return one number per frame, written one a line or all in one line.
+
+    :param file: path of the file.
+    :param frames: number of frames.
+    :param short: allow fewer numbers; those missing at the end are 0, as VOT's tags.
+    :return: (frames,) float64.
+    :raises SequenceError: as `read_rows`, or another number of numbers.
+    """
+    rows = read_rows(file)
+    values = rows[0] if len(rows) == 1 else rows[:, 0]
+    if len(values) > frames or (len(values) < frames and not short):
+        raise SequenceError(f'{file} has {len(values)} labels for {frames} frames')
+    return np.concatenate([values, np.zeros(frames - len(values))])
+
+
+def fit_to_video(truth, frames):
     """
     Return the ground truth for the frames that will be evaluated.
 
@@ -80,18 +145,27 @@ def fit_to_video(boxes, frames, file):
     out. A file of a single line only gives the start: all other frames are kept, not annotated.
     Lines without a frame are dropped, said by a warning.
 
-    :param boxes: (N, K), boxes or polygons.
+    :param truth: `GroundTruth` of a file.
     :param frames: number of frames of the video.
-    :param file: path of the file, for messages.
-    :return: (M, K); M frames are to be kept.
+    :return: `GroundTruth`, of the frames that are to be kept.
     """
-    if len(boxes) > frames:
+    if len(truth) > frames:
         LOGGER.warning('%s has %d lines for %d frames: the last %d lines are dropped',
-                       file, len(boxes), frames, len(boxes) - frames)
-        return boxes[:frames]
-    if len(boxes) == 1:
-        return np.vstack([boxes, np.full((frames - 1, boxes.shape[1]), np.nan)])
-    if len(boxes) < frames:
+                       truth.file, len(truth), frames, len(truth) - frames)
+        return truth.part(0, frames)
+    if len(truth) == 1 and frames > 1:
+        return _extend(truth, frames)
+    if len(truth) < frames:
         LOGGER.info('%s has %d lines for %d frames: the last %d frames are left out',
-                    file, len(boxes), frames, frames - len(boxes))
-    return boxes
+                    truth.file, len(truth), frames, frames - len(truth))
+    return truth
+
+
+def _extend(truth, frames):
+    """Return the ground truth of one frame with others after it of which nothing is known."""
+    def pad(values):
+        return None if values is None else np.vstack(
+            [values, np.full((frames - 1, values.shape[1]), np.nan)])
+
+    return GroundTruth(pad(truth.boxes), pad(truth.polygons), file=truth.file,
+                       lines=np.concatenate([truth.lines, np.zeros(frames - 1, int)]))

@@ -37,15 +37,19 @@ class Sequence(ABC):
 
     boxes: (N, 4) float64, x, y, w, h in 0-based pixels, NaN rows where the target is absent or
     not annotated. stamps: (N,) int64, nanoseconds, increasing. polygons: (N, 8) or None.
-    attributes: names of the benchmark's attributes. There is a row of `boxes` for every frame.
+    attributes: names of the benchmark's attributes. tags: name to (N,) bool, what the benchmark
+    says of each frame. sources: the files that hold the frames, in their order; () where there
+    are none. There is a row of `boxes` for every frame.
     """
 
-    def __init__(self, name, boxes, stamps, polygons=None, attributes=()):
+    def __init__(self, name, boxes, stamps, polygons=None, attributes=(), tags=None, sources=()):
         self.name = name
         self.boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         self.stamps = np.asarray(stamps, dtype=np.int64)
         self.polygons = polygons
         self.attributes = tuple(attributes)
+        self.tags = dict(tags or {})
+        self.sources = tuple(sources)
 
     def __len__(self):
         return len(self.stamps)
@@ -68,6 +72,10 @@ class Sequence(ABC):
     def _check_index(self, index):
         if not 0 <= index < len(self):
             raise SequenceError(f'{self.name} has frames 0 to {len(self) - 1}, not {index}')
+
+    def where(self, index):
+        """Return where the ground truth of a frame is written, as file:line, for messages."""
+        return f'{self.name}, frame {index}'
 
     def encoded_images(self):
         """Yield an `EncodedImage` per frame, or None where the source has no bytes as they are."""

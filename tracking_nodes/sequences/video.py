@@ -61,30 +61,42 @@ def video_rate(file):
 class VideoSequence(Sequence):
     """Frames in a video file; they are decoded when asked for."""
 
-    def __init__(self, name, file, boxes):
+    def __init__(self, name, file, truth, first=0):
         """
         Hold a video.
 
         :param file: path of the video.
-        :param boxes: (N, 4), for the first N frames; the others are not part of the sequence.
+        :param truth: `GroundTruth` of N frames; the others are not part of the sequence.
+        :param first: number of the video's frame, from 0, that is the sequence's first.
         """
-        super().__init__(name, boxes, camera_stamps(len(boxes), video_rate(file)))
-        self.file = Path(file)
+        super().__init__(name, truth.boxes, camera_stamps(len(truth), video_rate(file)),
+                         truth.polygons, tags=truth.tags, sources=[Path(file)])
+        self._first, self._truth = first, truth
 
     def images(self):
-        with open_video(self.file) as capture:
+        with self._open_at(0) as capture:
             for index in range(len(self)):
                 yield self._read(capture, index)
 
     def image(self, index):
         self._check_index(index)
-        with open_video(self.file) as capture:
-            for _ in range(index):
-                capture.grab()
+        with self._open_at(index) as capture:
             return self._read(capture, index)
+
+    def where(self, index):
+        return self._truth.where(index) or super().where(index)
+
+    @contextmanager
+    def _open_at(self, index):
+        with open_video(self.sources[0]) as capture:
+            # Seeking by number is not exact in every container, reading on is.
+            for _ in range(self._first + index):
+                capture.grab()
+            yield capture
 
     def _read(self, capture, index):
         success, image = capture.read()
         if not success:
-            raise SequenceError(f'video {self.file} ends before frame {index} of {len(self)}')
+            raise SequenceError(f'video {self.sources[0]} ends before frame '
+                                f'{self._first + index} of {self._first + len(self)}')
         return image
