@@ -4,6 +4,7 @@ import hashlib
 from importlib import metadata
 from pathlib import Path
 import platform
+import sys
 
 import cv2
 
@@ -42,6 +43,15 @@ class Contender:
         return {'tracker': self.tracker,
                 'settings': self._class().settings_class.parse(self.values).as_dict(),
                 'runtime': asdict(self.runtime), 'code': code}
+
+    def device_name(self):
+        """Return the model of the GPU or CPU it computes on in this process, once created."""
+        # A tracker that has not even loaded PyTorch, as OpenCV's, computes on the CPU.
+        if self.tracker not in PEERS and 'torch' in sys.modules:
+            from tracking_nodes.nn import device
+
+            return device.device_name(self.runtime.device) or _cpu_name()
+        return _cpu_name()
 
     def _class(self):
         return PEERS.get(self.tracker) or registry.tracker_class(self.tracker)
@@ -86,6 +96,16 @@ def code_hash():
         for path in sorted((package / folder).rglob('*.py')):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _cpu_name():
+    """Return the model of the CPU, which only Linux tells in full."""
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()
 
 
 def surroundings():

@@ -1,0 +1,90 @@
+"""Perform jobs through Ray, on one machine or on many."""
+from functools import cache
+from itertools import islice
+
+import cv2
+
+from tracking_nodes.errors import SettingError
+from tracking_nodes.evaluation.running.jobs import Outcome, Performer
+
+LOCAL = 'local'
+
+
+class Cluster:
+    """
+    A Ray cluster; needs the extra `ray`.
+
+    A job asks Ray for its threads as CPUs and for its share of a GPU. It is performed where the
+    package, the sequences and the weights are found under the same paths as here.
+    """
+
+    def __init__(self, address, count=None, threads=1, per_gpu=0):
+        """
+        Connect, or start Ray on this machine.
+
+        :param address: 'local' starts Ray here and ends it afterwards; else as `ray.init` takes
+            it: 'auto', HOST:PORT or ray://HOST:PORT.
+        :param count: most jobs at a time; by default as many as the cluster has CPUs for.
+        :param threads: CPUs of each job.
+        :param per_gpu: jobs that share one GPU; 0 for jobs that need none.
+        :raises SettingError: Ray is not installed, or there is no cluster at the address.
+        """
+        try:
+            import ray
+        except ImportError as error:
+            raise SettingError(f'no Ray here ({error}); install it with pip install '
+                               '"tracking_nodes[ray]", or leave --ray out') from error
+        self._ray, self._count, self._threads = ray, count, threads
+        environment = {'env_vars': {'OMP_NUM_THREADS': str(threads)}}
+        options = {'log_to_driver': False, 'runtime_env': environment}
+        if address == LOCAL:
+            cpus = {'num_cpus': count * threads} if count else {}
+            ray.init('local', include_dashboard=False, **cpus, **options)
+        else:
+            try:
+                ray.init(address, **options)
+            except (ConnectionError, ValueError) as error:
+                raise SettingError(f'no Ray cluster at {address!r}: {error}') from error
+        self._task = ray.remote(num_cpus=threads, num_gpus=1 / per_gpu if per_gpu else 0,
+                                max_retries=0)(_perform)
+        self._per_gpu = per_gpu
+
+    @property
+    def side_by_side(self):
+        """Jobs that the cluster has room for just now; it may grow."""
+        there = self._ray.cluster_resources()
+        room = int(there.get('CPU', 1) // self._threads)
+        if self._per_gpu:
+            room = min(room, int(there.get('GPU', 0) * self._per_gpu))
+        return max(1, min(room, self._count or room))
+
+    def perform(self, jobs, progress):
+        """Perform jobs; see `Here.perform`."""
+        jobs, running = iter(jobs), {}
+        try:
+            while True:
+                for job in islice(jobs, max(0, self.side_by_side - len(running))):
+                    progress.begin(job)
+                    running[self._task.remote(job, self._threads)] = job
+                if not running:
+                    return
+                [first], _ = self._ray.wait(list(running), num_returns=1)
+                try:
+                    outcome = self._ray.get(first)
+                except self._ray.exceptions.RayError as error:
+                    outcome = Outcome(error=f'{type(error).__name__}: {error}')
+                yield running.pop(first), outcome
+        finally:
+            self._ray.shutdown()
+
+
+def _perform(job, threads):
+    """Perform one job in a process of Ray."""
+    return _performer(threads).perform(job)
+
+
+@cache
+def _performer(threads):
+    """Return the process's performer, which keeps its tracker from one job to the next."""
+    cv2.setNumThreads(threads)
+    return Performer()
