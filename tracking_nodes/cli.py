@@ -8,11 +8,12 @@ from tracking_nodes.commands import compare
 from tracking_nodes.commands import list as listing
 from tracking_nodes.commands import report
 from tracking_nodes.commands import run
+from tracking_nodes.commands import verify
 from tracking_nodes.commands import video
 from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
-COMMANDS = (listing, run, compare, ablate, report, video)
+COMMANDS = (listing, verify, run, compare, ablate, report, video)
 
 
 def main(arguments=None):

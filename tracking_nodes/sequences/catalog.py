@@ -30,6 +30,16 @@ def open_sequences(path, image_topic=None, ground_truth_topic=None, ground_truth
     :raises SequenceError: nothing there, it cannot be read, or two have the same name; the
         message says what was looked for.
     """
+    sequences = find_sequences(path, image_topic, ground_truth_topic, ground_truth_file)
+    return [sequences[0].opened] if len(sequences) == 1 else sequences
+
+
+def find_sequences(path, image_topic=None, ground_truth_topic=None, ground_truth_file=None):
+    """
+    Return a `LazySequence` for each that lies at a path, also for a single one.
+
+    Parameters and errors are those of `open_sequences`, but no sequence is read.
+    """
     name, path = split_name(path)
     # Not resolved, since the name of a linked folder is that of the link.
     path = Path(os.path.abspath(path))
@@ -42,8 +52,6 @@ def open_sequences(path, image_topic=None, ground_truth_topic=None, ground_truth
     else:
         sequences = _find(path, image_topic, ground_truth_topic)
     _check_names(path, sequences)
-    if len(sequences) == 1:
-        return [sequences[0].opened]
     return sequences
 
 

@@ -1,0 +1,62 @@
+"""`tracking_benchmark verify`: check a dataset folder before a long run."""
+from tracking_nodes.commands.options import add_command
+
+
+def add(commands):
+    """Add the subcommand."""
+    command = add_command(
+        commands, 'verify', verify, 'check a dataset folder before a long run',
+        'Reads every ground-truth file and decodes every image, compares their numbers and sizes '
+        'and the boxes, and prints a line per finding with file and line. Ends with the hash of '
+        'the dataset that reports name. Exit status 1 where there is an error.')
+    command.add_argument('datasets', nargs='+', metavar='DATASET',
+                         help='dataset folder, sequence, video or bag; SET:FOLDER for a '
+                              'published set ("list" names them)')
+    command.add_argument('--quick', action='store_true',
+                         help='decode only the first, the middle and the last image of each')
+    command.add_argument('--jobs', type=int, default=1, metavar='N',
+                         help='sequences to check side by side (default: %(default)s)')
+
+
+def verify(options):
+    """Print what is found and the dataset's hash; return 1 where there is an error."""
+    from functools import partial
+
+    from tqdm import tqdm
+
+    from tracking_nodes.sequences.catalog import find_sequences
+    from tracking_nodes.sequences.fingerprint import dataset_hash
+    from tracking_nodes.sequences.verification import check_sequence
+
+    sequences = [sequence for path in options.datasets for sequence in find_sequences(path)]
+    counts = dict.fromkeys(('error', 'warning', 'note'), 0)
+    with _mapping(options.jobs) as run:
+        checked = run(partial(check_sequence, quick=options.quick), sequences)
+        for findings in tqdm(checked, total=len(sequences), unit='sequence'):
+            for finding in findings:
+                counts[finding.severity] += 1
+                tqdm.write(str(finding))
+    print(f'{len(sequences)} sequences: ' + ', '.join(
+        f'{count} {severity}s' for severity, count in counts.items()))
+    if counts['error']:
+        return 1
+    print(f'{sum(map(len, sequences))} frames, dataset hash {dataset_hash(sequences)}')
+    return 0
+
+
+def _mapping(jobs):
+    """Return a context manager of `map`, over several processes where more than one is asked."""
+    from concurrent.futures import ProcessPoolExecutor
+    from contextlib import contextmanager, nullcontext
+    from multiprocessing import get_context
+
+    if jobs <= 1:
+        return nullcontext(map)
+
+    @contextmanager
+    def pool():
+        # OpenCV's threads do not survive a fork.
+        with ProcessPoolExecutor(jobs, get_context('spawn')) as executor:
+            yield executor.map
+
+    return pool()
