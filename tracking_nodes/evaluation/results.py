@@ -7,12 +7,19 @@ The results folder, written and read.
     DIR/<tracker>/<sequence>_score.txt    score in [0, 1] per frame
     DIR/<tracker>/<sequence>_present.txt  1 or 0 per frame: whether the target was believed there
     DIR/<tracker>/<sequence>_time.txt     seconds per frame
+    DIR/<tracker>/<sequence>_event.txt    only of reset-based runs: 0 skipped, 1 started, 2 failed,
+                                          3 tracked
+    DIR/<tracker>/<sequence>_age.txt      only of latency-aware runs: age of the answer, seconds
     DIR/<tracker>/<sequence>_run.json     what made the files above, and the ground truth
 
-A `_run.json` is written last: where it exists, its sequence is complete. It holds all that is
-needed to score again, so a results folder can be read without the videos.
+This is one-pass evaluation. Every other protocol has the same in DIR/<protocol>/, without a
+summary, and where it runs a sequence several times the files are named <sequence>.<trial>.
+
+A `_run.json` is written last: where it exists, its run is complete. It holds all that is needed
+to score again, so a results folder can be read without the videos.
 """
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 import json
 import os
 from pathlib import Path
@@ -21,63 +28,138 @@ import numpy as np
 
 from tracking_nodes.errors import TrackingError
 from tracking_nodes.evaluation.metrics import mean_values
-from tracking_nodes.evaluation.ope import Run
+from tracking_nodes.evaluation.protocols.base import Trial
+from tracking_nodes.evaluation.run import Run
 
 SUMMARY_KEYS = ('auc', 'dp20', 'os50', 'cle', 'fps')
 _RECORD = '_run.json'
+_PARTIAL = '.partial'
 
 
 @dataclass(frozen=True)
 class Result:
     """
-    One sequence of one tracker, as it lies in a results folder.
+    One run of one tracker, as it lies in a results folder.
 
-    run: a `Run`. truth: (N, 4). record: the content of its `_run.json`.
+    run: a `Run`. truth: (N, 4). record: the content of its `_run.json`. trial: the `Trial` it
+    was. polygons: (N, 2n) corners of the ground truth, or None. tags: {name: (N,) bool}, the
+    frames that have it. stamps: (N,) int64 ns of the frames, or None.
     """
 
     run: Run
     truth: np.ndarray
     record: dict
+    trial: Trial = Trial()
+    polygons: np.ndarray = None
+    tags: dict = field(default_factory=dict)
+    stamps: np.ndarray = None
+
+    @classmethod
+    def of(cls, run, sequence, record, trial=Trial()):
+        """Return the result of a run over a `Sequence`."""
+        return cls(run, sequence.boxes, record, trial, sequence.polygons, sequence.tags,
+                   sequence.stamps)
+
+    @property
+    def regions(self):
+        """The ground truth as VOT has it: polygons where there are any, else boxes."""
+        return self.truth if self.polygons is None else self.polygons
 
 
-def write_result(folder, tracker, sequence_name, result):
-    """Write one `Result` below a results folder; an interruption leaves no half of it."""
-    run, stem = result.run, Path(folder) / tracker / sequence_name
+class StoredResults(Mapping):
+    """
+    {tracker: {sequence: {trial name: `Result`}}} of a folder, read one tracker at a time.
+
+    A tracker is read each time it is asked for, so that only one is in memory.
+    """
+
+    def __init__(self, folder):
+        """Look what there is; a folder that does not exist holds nothing."""
+        self.folder, self._files = Path(folder), stored(folder)
+
+    def __getitem__(self, tracker):
+        found = {}
+        for name in self._files[tracker]:
+            result = read_result(self.folder, tracker, name)
+            sequence = result.record.get('sequence', name)
+            found.setdefault(sequence, {})[result.trial.name] = result
+        return found
+
+    def __iter__(self):
+        return iter(self._files)
+
+    def __len__(self):
+        return len(self._files)
+
+
+def file_name(sequence_name, trial):
+    """Return the name under which a trial's files lie in a tracker's folder."""
+    return f'{sequence_name}.{trial.name}' if trial.name else sequence_name
+
+
+def write_result(folder, tracker, name, result):
+    """
+    Write one `Result` below a protocol's folder; an interruption leaves no half of it.
+
+    :param folder: the results folder, or that of a protocol in it.
+    :param tracker: label of the tracker.
+    :param name: as from `file_name`.
+    :param result: a `Result`.
+    """
+    run, stem = result.run, Path(folder) / tracker / name
     record = {**result.record, 'image_size': list(run.image_size),
-              'truth': [None if np.isnan(row).any() else row.tolist() for row in result.truth]}
+              'truth': _rows(result.truth), 'trial': asdict(result.trial)}
+    if result.polygons is not None:
+        record['polygons'] = _rows(result.polygons)
+    if result.tags:
+        record['tags'] = {tag: np.flatnonzero(frames).tolist()
+                          for tag, frames in result.tags.items()}
+    if result.stamps is not None:
+        record['stamps'] = result.stamps.tolist()
     lines = {
         '.txt': [','.join(f'{value:.4f}' for value in box) for box in run.boxes],
         '_score.txt': [f'{score:.6f}' for score in run.scores],
         '_present.txt': [str(int(present)) for present in run.present],
         '_time.txt': [f'{seconds:.6f}' for seconds in run.seconds],
-        _RECORD: [json.dumps(record)],
     }
-    for suffix, rows in lines.items():
+    if run.events is not None:
+        lines['_event.txt'] = [str(event) for event in run.events]
+    if run.ages is not None:
+        lines['_age.txt'] = [f'{age:.6f}' for age in run.ages]
+    for suffix, rows in {**lines, _RECORD: [json.dumps(record)]}.items():
         write_text(f'{stem}{suffix}', '\n'.join(rows) + '\n')
 
 
-def read_result(folder, tracker, sequence_name):
+def read_result(folder, tracker, name):
     """
     Read one `Result`.
 
     :raises TrackingError: a file is missing, damaged, or does not have one line per frame.
     """
-    stem = Path(folder) / tracker / sequence_name
+    stem = Path(folder) / tracker / name
     try:
         record = json.loads(Path(f'{stem}{_RECORD}').read_text())
-        truth = np.array([[np.nan] * 4 if row is None else row for row in record['truth']])
+        truth = _array(record['truth'], 4)
         boxes = read_boxes(f'{stem}.txt')
         scores, present, seconds = (np.loadtxt(f'{stem}_{what}.txt', ndmin=1)
                                     for what in ('score', 'present', 'time'))
-        run = Run(boxes, scores, present > 0, seconds, tuple(record['image_size']))
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise TrackingError(f'results of {sequence_name} in {stem.parent} cannot be read '
+        events, ages = (_optional(Path(f'{stem}_{what}.txt')) for what in ('event', 'age'))
+        run = Run(boxes, scores, present > 0, seconds, tuple(record['image_size']),
+                  None if events is None else events.astype(np.int8), ages)
+        trial = Trial(**record.get('trial', {}))
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise TrackingError(f'results of {name} in {stem.parent} cannot be read '
                             f'({error}); delete {stem.name}{_RECORD} and run it again') from error
-    counts = [len(part) for part in (boxes, scores, present, seconds)]
+    counts = [len(part) for part in (boxes, scores, present, seconds, events, ages)
+              if part is not None]
     if set(counts) != {len(truth)}:
         raise TrackingError(f'{stem}: {len(truth)} frames, but {counts} boxes, scores, present '
                             f'and times; delete {stem.name}{_RECORD} and run it again')
-    return Result(run, truth, record)
+    polygons, stamps = record.get('polygons'), record.get('stamps')
+    return Result(run, truth, record, trial, polygons and _array(polygons),
+                  {tag: np.isin(np.arange(len(truth)), frames)
+                   for tag, frames in record.get('tags', {}).items()},
+                  stamps and np.array(stamps, dtype=np.int64))
 
 
 def read_boxes(path):
@@ -95,7 +177,11 @@ def read_boxes(path):
 
 
 def stored(folder):
-    """Return {tracker: [sequence, ...]} of all complete results of a folder, sorted."""
+    """
+    Return {tracker: [name, ...]} of all complete results of a folder, sorted.
+
+    A name is that of the sequence in one-pass evaluation, else as from `file_name`.
+    """
     found = {}
     for path in sorted(Path(folder).glob(f'*/*{_RECORD}')):
         found.setdefault(path.parent.name, []).append(path.name[:-len(_RECORD)])
@@ -103,15 +189,25 @@ def stored(folder):
 
 
 def forget(folder, tracker):
-    """Delete all results of one tracker."""
+    """Delete all results of one tracker in a protocol's folder."""
     for suffix in (_RECORD, '.txt'):
         for path in (Path(folder) / tracker).glob(f'*{suffix}'):
             path.unlink()
 
 
+def remove_partial_files(folder):
+    """
+    Delete what writers that were killed have left below a results folder.
+
+    Call it only while nobody writes there.
+    """
+    for path in Path(folder).rglob(f'.*{_PARTIAL}'):
+        path.unlink()
+
+
 def write_summary(folder, scores, variant):
     """
-    Write `summary.json` and `metrics.json`.
+    Write `summary.json` and `metrics.json` of one-pass evaluation.
 
     :param folder: the results folder.
     :param scores: {tracker: {sequence: Score}}.
@@ -131,18 +227,50 @@ def write_summary(folder, scores, variant):
     write_json(Path(folder) / 'summary.json', summary)
 
 
+def write_scores(folder, protocol, scores, variant):
+    """
+    Write `metrics.json` of a protocol into its folder.
+
+    :param folder: the results folder.
+    :param protocol: the `Protocol`.
+    :param scores: {tracker: `Scores`}, as from `protocol.score`.
+    :param variant: key of `metrics.VARIANTS` they were scored with.
+    """
+    write_json(Path(folder) / protocol.folder / 'metrics.json', {
+        'protocol': protocol.name, 'options': protocol.options(), 'variant': variant,
+        'metrics': [asdict(metric) for metric in protocol.metrics],
+        'trackers': {tracker: one.as_dict() for tracker, one in scores.items()}})
+
+
 def write_json(path, content):
     """Write JSON, NaN and infinity as null, which is all that JSON has for them."""
     write_text(path, json.dumps(_plain(content), indent=2) + '\n')
 
 
 def write_text(path, text):
-    """Write a file in one step, so that a reader never sees half of it."""
+    """Write a file in one step, so that a reader never sees half of it, not after a crash."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}')
-    partial.write_text(text)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}{_PARTIAL}')
+    with partial.open('w') as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(path)
+
+
+def _rows(values):
+    return [None if np.isnan(row).any() else row.tolist() for row in values]
+
+
+def _array(rows, width=None):
+    width = width or max(len(row) for row in rows if row is not None)
+    return np.array([[np.nan] * width if row is None else row for row in rows],
+                    dtype=np.float64).reshape(-1, width)
+
+
+def _optional(path):
+    return np.loadtxt(path, ndmin=1) if path.exists() else None
 
 
 def _short(row):
@@ -159,6 +287,6 @@ def _plain(content):
         return {key: _plain(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
         return [_plain(value) for value in content]
-    if isinstance(content, float) and not np.isfinite(content):
-        return None
+    if isinstance(content, (float, np.floating)):
+        return float(content) if np.isfinite(content) else None
     return content
