@@ -32,7 +32,7 @@ def verify(options):
     counts = dict.fromkeys(('error', 'warning', 'note'), 0)
     with _mapping(options.jobs) as run:
         checked = run(partial(check_sequence, quick=options.quick), sequences)
-        for findings in tqdm(checked, total=len(sequences), unit='sequence'):
+        for findings in tqdm(checked, total=len(sequences), unit='sequence', disable=None):
             for finding in findings:
                 counts[finding.severity] += 1
                 tqdm.write(str(finding))
