@@ -15,6 +15,8 @@ class Entry:
 
 _ENTRIES = {
     'ope': Entry('ope', 'OnePass'),
+    'tre': Entry('otb', 'TemporalRobustness'),
+    'sre': Entry('otb', 'SpatialRobustness'),
     'latency': Entry('latency', 'Latency'),
 }
 

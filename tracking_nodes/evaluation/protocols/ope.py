@@ -30,18 +30,19 @@ class OnePass(Protocol):
         return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
 
     def _score_tracker(self, sequences, variant):
-        rows = {name: [self._score_trial(result, variant) for result in trials.values()]
+        rows = {name: self._score_sequence(trials, variant)
                 for name, trials in sequences.items()}
-        values = {name: mean_values([one.values for one in row]) for name, row in rows.items()}
-        success, precision = (
-            np.mean([np.mean([getattr(one, curve) for one in row], axis=0)
-                     for row in rows.values()], axis=0) for curve in ('success', 'precision'))
+        values = {name: row.values for name, row in rows.items()}
+        success, precision = (np.mean([getattr(row, curve) for row in rows.values()], axis=0)
+                              for curve in ('success', 'precision'))
         return Scores(mean_values(list(values.values())), values, {
             'success': Curve('success', 'overlap threshold', 'share of frames',
                              SUCCESS_THRESHOLDS.tolist(), success.tolist()),
             'precision': Curve('precision', 'centre error threshold, pixels', 'share of frames',
                                PRECISION_THRESHOLDS.tolist(), precision.tolist())})
 
-    def _score_trial(self, result, variant):
+    def _score_sequence(self, trials, variant):
+        """Return the `Score` of one sequence from {trial name: `Result`}."""
+        result, = trials.values()
         run = result.run
         return score(run.boxes, result.truth, run.seconds, run.image_size, variant)
