@@ -21,6 +21,17 @@ def add_command(commands, name, function, summary, description=None):
 def add_run_options(parser):
     """Add what every command that runs trackers has: folder, settings, device, sequences."""
     parser.add_argument('--out', required=True, metavar='DIR', help='results folder')
+    add_tracker_options(parser)
+    parser.add_argument('--jobs', type=int, default=1, metavar='N',
+                        help='sequences to run side by side (default: %(default)s)')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='delete what DIR holds of these trackers first')
+    add_variant(parser)
+    add_sequences(parser)
+
+
+def add_tracker_options(parser):
+    """Add what decides how trackers compute: their settings, seed, device and weights."""
     parser.add_argument('--set', action='append', default=[], metavar='[LABEL.]KEY=VALUE',
                         help='setting of all trackers, or of one; repeatable')
     parser.add_argument('--seed', type=int, default=0,
@@ -30,12 +41,6 @@ def add_run_options(parser):
     parser.add_argument('--half', action='store_true', help='float16 features on a GPU')
     parser.add_argument('--models', default='', metavar='DIR',
                         help='directory of weights (default: TRACKING_MODELS)')
-    parser.add_argument('--jobs', type=int, default=1, metavar='N',
-                        help='sequences to run side by side (default: %(default)s)')
-    parser.add_argument('--overwrite', action='store_true',
-                        help='delete what DIR holds of these trackers first')
-    add_variant(parser)
-    add_sequences(parser)
 
 
 def add_variant(parser):
