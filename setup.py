@@ -57,6 +57,7 @@ setup(
     maintainer_email='maintainers@tracking-nodes.invalid',
     license='Apache-2.0',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: [f'evaluation/report/*.{suffix}' for suffix in ('css', 'html', 'js')]},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

@@ -2,7 +2,7 @@
 import sys
 
 from tracking_nodes.commands import options as shared
-from tracking_nodes.commands.report import report
+from tracking_nodes.commands.report import draw
 from tracking_nodes.commands.run import benchmark
 from tracking_nodes.errors import SettingError
 
@@ -37,5 +37,4 @@ def compare(options):
         else:
             contenders.append(Contender(name, name, {}, runtime))
     benchmark(contenders, options)
-    options.results = options.out
-    report(options)
+    draw(options.out, shared.open_all(options))

@@ -16,7 +16,7 @@ from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation.benchmark import run_benchmark
 from tracking_nodes.evaluation.contender import parse_contenders
 from tracking_nodes.evaluation.metrics import has_truth, VARIANTS
-from tracking_nodes.evaluation.report import write_report
+from tracking_nodes.evaluation.report.writer import write_report
 from tracking_nodes.evaluation.table import text_table
 from tracking_nodes.nodes import parameters, qos
 from tracking_nodes.nodes.conversions import (

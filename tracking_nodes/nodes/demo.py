@@ -22,7 +22,7 @@ from tracking_nodes.errors import SequenceError, TrackingError
 from tracking_nodes.evaluation import results
 from tracking_nodes.evaluation.benchmark import score_folder
 from tracking_nodes.evaluation.metrics import has_truth
-from tracking_nodes.evaluation.report import write_report
+from tracking_nodes.evaluation.report.writer import write_report
 from tracking_nodes.evaluation.table import text_table
 from tracking_nodes.evaluation.video import write_video
 from tracking_nodes.nodes.replay import open_sequence

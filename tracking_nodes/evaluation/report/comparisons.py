@@ -1,0 +1,85 @@
+"""The tables of a report, from what was scored."""
+from tracking_nodes.evaluation.metrics import mean_values, METRICS, VARIANTS
+from tracking_nodes.evaluation.report import one_pass
+from tracking_nodes.evaluation.report.speed import SPEED
+from tracking_nodes.evaluation.report.tables import Column, Table
+
+_PIXELS_AND_RATES = {'cle', 'fps', 'fps_got10k'}
+
+
+def overall(scored):
+    """Return trackers x metrics of a protocol, best tracker first."""
+    return Table(
+        f'{_file(scored)}_overall', f'{scored.name}: {scored.summary}', 'tracker',
+        tuple(_column(metric) for metric in scored.metrics),
+        [(label, [scored.trackers[label]['overall'].get(metric.key) for metric in scored.metrics])
+         for label in scored.labels])
+
+
+def by_sequence(scored):
+    """Return sequences x trackers of a protocol's first metric, or None where it has none."""
+    metric = next((metric for metric in scored.metrics if any(
+        row.get(metric.key) is not None for entry in scored.trackers.values()
+        for row in entry['sequences'].values())), None)
+    if metric is None:
+        return None
+    return Table(
+        f'{_file(scored)}_sequences', f'{scored.name}: {metric.name} by sequence', 'sequence',
+        _competitors(scored.labels, metric),
+        [(name, [scored.trackers[label]['sequences'].get(name, {}).get(metric.key)
+                 for label in scored.labels]) for name in scored.sequences], across=True)
+
+
+def by_attribute(scored, members):
+    """
+    Return attributes x trackers of AUC: the mean over the sequences with the attribute.
+
+    :param scored: `Scored` of one-pass evaluation.
+    :param members: {attribute: names of sequences}.
+    """
+    rows = []
+    for attribute, names in members.items():
+        parts = [[entry['sequences'][name]['auc'] for name in names if name in entry['sequences']]
+                 for entry in (scored.trackers[label] for label in scored.labels)]
+        rows.append((f'{attribute} ({len(names)})', [
+            mean_values([{'auc': value} for value in part])['auc'] if part else None
+            for part in parts]))
+    return Table(f'{_file(scored)}_attributes',
+                 'success AUC by attribute (number of sequences)', 'attribute',
+                 _competitors(scored.labels, _metric('auc')), rows, across=True)
+
+
+def speed(numbers, labels):
+    """Return trackers x speed, from {tracker: numbers of `speed.speed`}."""
+    return Table('speed', 'speed of one-pass runs', 'tracker',
+                 tuple(Column(metric.name, 1, metric.higher_is_better) for metric in SPEED),
+                 [(label, [numbers[label][metric.key] for metric in SPEED]) for label in labels])
+
+
+def variants(numbers, labels):
+    """Return trackers x variants of each metric that a variant changes, side by side."""
+    metrics = [_metric(key) for key in one_pass.VARIANT_KEYS]
+    return Table(
+        'variants', 'the same boxes as each variant scores them', 'tracker',
+        tuple(Column(f'{metric.name}, {variant}', 3, True)
+              for metric in metrics for variant in VARIANTS),
+        [(label, [numbers[label][variant][metric.key] for metric in metrics
+                  for variant in VARIANTS]) for label in labels])
+
+
+def _metric(key):
+    return next(metric for metric in METRICS if metric.key == key)
+
+
+def _competitors(labels, metric):
+    digits = _column(metric).digits
+    return tuple(Column(label, digits, metric.higher_is_better) for label in labels)
+
+
+def _column(metric):
+    return Column(metric.name, 1 if metric.key in _PIXELS_AND_RATES else 3,
+                  metric.higher_is_better)
+
+
+def _file(scored):
+    return scored.name.replace(':', '_')

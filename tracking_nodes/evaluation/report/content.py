@@ -1,0 +1,80 @@
+"""What the page shows besides single frames: a part per protocol, and what all share."""
+from dataclasses import dataclass
+
+from tracking_nodes.evaluation.metrics import VARIANTS
+from tracking_nodes.evaluation.report import comparisons, one_pass, plots
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    One protocol.
+
+    rule: its `metrics.Variant` or None. metrics: `Metric`s. plots: `Plot`s. overall, by_sequence,
+    by_attribute: `Table`s, or None where there is nothing to show.
+    """
+
+    name: str
+    summary: str
+    variant: str
+    rule: object
+    metrics: tuple
+    plots: list
+    overall: object
+    by_sequence: object
+    by_attribute: object
+
+    def tables(self):
+        """Return the tables that there are."""
+        return [table for table in (self.overall, self.by_sequence, self.by_attribute) if table]
+
+
+@dataclass(frozen=True)
+class Extras:
+    """
+    What the one-pass runs say beyond their scores, and what made all runs.
+
+    attributes: success `Plot`s. speed, variants: `Table`s or None. speed_plot: `Plot` or None.
+    made: {tracker: lines of text}.
+    """
+
+    attributes: list
+    speed: object
+    variants: object
+    speed_plot: object
+    made: dict
+
+    def tables(self):
+        """Return the tables that there are."""
+        return [table for table in (self.speed, self.variants) if table]
+
+
+def part(scored, members):
+    """
+    Return the `Part` of a `Scored`.
+
+    :param members: {attribute: names of sequences}; empty but for one-pass evaluation.
+    """
+    return Part(scored.name, scored.summary, scored.variant,
+                VARIANTS.get(scored.variant), scored.metrics, plots.protocol_plots(scored),
+                comparisons.overall(scored), comparisons.by_sequence(scored),
+                comparisons.by_attribute(scored, members) if members else None)
+
+
+def extras(scored, runs, made):
+    """
+    Return the `Extras`.
+
+    :param scored: `Scored` of one-pass evaluation, or None when it was not run.
+    :param runs: {tracker: {sequence: Result}} of it.
+    :param made: {tracker: lines}.
+    """
+    if scored is None:
+        return Extras([], None, None, None, made)
+    speeds = one_pass.speeds(runs)
+    attributes = plots.attribute_plots(one_pass.success_curves(runs, scored.variant),
+                                       one_pass.attributes(runs), scored.labels)
+    timed = any(numbers['fps'] is not None for numbers in speeds.values())
+    return Extras(attributes, comparisons.speed(speeds, scored.labels) if timed else None,
+                  comparisons.variants(one_pass.variants(runs), scored.labels),
+                  plots.speed_plot(scored, speeds) if timed else None, made)

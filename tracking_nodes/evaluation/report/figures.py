@@ -1,0 +1,62 @@
+"""Plots as figures of matplotlib, for papers; needs no display."""
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+import numpy as np
+
+# Colour and dashes by the tracker's number; the page uses the same.
+PALETTE = tuple(to_hex(colour) for colour in colormaps['tab10'].colors)
+# In units of a line's width, as SVG has it: full, dashed, dash-dotted, dotted.
+DASHES = ('', '6 3', '8 3 2 3', '2 3')
+
+
+def draw(plot, labels):
+    """
+    Return a figure of a `Plot`.
+
+    :param plot: a `Plot`.
+    :param labels: all trackers of the report in order, which decides their colours.
+    """
+    figure = Figure(figsize=(6.4, 4.8), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for label in sorted(plot.series, key=lambda label: -plot.numbers.get(label, 0)):
+        x, y = (np.array(values, dtype=np.float64) for values in plot.series[label])
+        number = plot.numbers.get(label)
+        text = label if number is None else f'{label} [{number:.3f}]'
+        index = labels.index(label)
+        colour = PALETTE[index % len(PALETTE)]
+        if plot.marks:
+            axes.scatter(x, y, s=60, color=colour, label=text, zorder=3)
+            axes.annotate(label, (x[0], y[0]), xytext=(7, 5), textcoords='offset points')
+        else:
+            axes.plot(x, y, color=colour, label=text, linestyle=_line_style(index))
+    axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
+    axes.margins(0.15 if plot.marks else 0)
+    if plot.log_x:
+        axes.set_xscale('log')
+    if plot.x_range:
+        axes.set_xlim(*plot.x_range)
+    if plot.y_range:
+        axes.set_ylim(*plot.y_range)
+    if plot.flip_x:
+        axes.invert_xaxis()
+    axes.grid(alpha=0.4)
+    if plot.numbers or not plot.marks:
+        axes.legend(fontsize='small')
+    return figure
+
+
+def save(plots, folder, labels):
+    """Write each `Plot` as NAME.svg and NAME.png into a folder, made when missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for plot in plots:
+        figure = draw(plot, labels)
+        for suffix in ('svg', 'png'):
+            figure.savefig(folder / f'{plot.name}.{suffix}', dpi=150)
+
+
+def _line_style(index):
+    dashes = DASHES[index // len(PALETTE) % len(DASHES)]
+    return (0, tuple(map(float, dashes.split()))) if dashes else 'solid'

@@ -1,0 +1,134 @@
+"""The plots of a report as data: declared once, drawn by `figures` and by the page."""
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tracking_nodes.evaluation.metrics import METRICS, SUCCESS_THRESHOLDS
+from tracking_nodes.evaluation.report import one_pass
+from tracking_nodes.evaluation.report.tracks import numbers as rounded
+
+# The number that a curve's legend shows, and by which its trackers are ordered.
+NUMBER_OF_CURVE = {'success': 'auc', 'precision': 'dp20', 'pr': 'f_score', 'eao': 'eao'}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """
+    One plot with one line, or one mark, per tracker.
+
+    name: of its files. title, x_label, y_label: its words. series: {tracker: (x, y)}, two lists of
+    equal length. numbers: {tracker: number beside its name}; empty for none. marks: points with
+    names instead of lines. x_range, y_range: (low, high), or None for what the data need.
+    log_x: x is logarithmic. flip_x: x grows to the left, as ranks do.
+    """
+
+    name: str
+    title: str
+    x_label: str
+    y_label: str
+    series: dict
+    numbers: dict = field(default_factory=dict)
+    marks: bool = False
+    x_range: tuple = None
+    y_range: tuple = None
+    log_x: bool = False
+    flip_x: bool = False
+
+
+def protocol_plots(scored):
+    """Return the plots of one protocol's `Scored`: its curves, rankings and trade-offs."""
+    plots = [_curve(scored, key) for key in _curve_keys(scored)]
+    keys = {metric.key: metric for metric in scored.metrics}
+    if {'accuracy', 'robustness'} <= set(keys):
+        plots.append(_against(scored, 'ar', 'accuracy and robustness', keys['robustness'],
+                              keys['accuracy']))
+    if 'eao' in keys:
+        plots.append(_ranking(scored, keys['eao']))
+    return plots
+
+
+def attribute_plots(curves, members, labels):
+    """
+    Return a success plot per attribute, as in the papers of OTB.
+
+    :param curves: {tracker: {sequence: (21,)}}, as from `one_pass.success_curves`.
+    :param members: {attribute: names of sequences}.
+    :param labels: the trackers in order.
+    """
+    plots = []
+    for attribute, names in members.items():
+        means = one_pass.attribute_curves(curves, names)
+        lines = {label: means[label] for label in labels if label in means}
+        plots.append(Plot(
+            f'success_{attribute}', f'Success on {attribute} ({len(names)} sequences)',
+            'overlap threshold', 'share of frames',
+            {label: (rounded(SUCCESS_THRESHOLDS, 2), rounded(line, 4))
+             for label, line in lines.items()},
+            {label: float(line.mean()) for label, line in lines.items()},
+            x_range=(0, 1), y_range=(0, 1)))
+    return plots
+
+
+def speed_plot(scored, numbers):
+    """Return accuracy over frames per second, from `Scored` and {tracker: numbers of `speed`}."""
+    metric = _metric('auc')
+    points = {label: (numbers[label]['fps'], scored.trackers[label]['overall'][metric.key])
+              for label in scored.labels if numbers[label]['fps'] is not None}
+    return Plot('speed', 'Success and speed', 'frames per second', _axis(metric),
+                {label: ([x], [y]) for label, (x, y) in points.items()}, marks=True, log_x=True)
+
+
+def overlap_plot(sequence, overlaps):
+    """Return overlap over time on one sequence, from {tracker: (N,) IoU per frame}."""
+    return Plot(sequence, f'Overlap on {sequence}', 'frame', 'overlap (IoU)',
+                {label: (np.arange(len(values)).tolist(), rounded(values, 3))
+                 for label, values in overlaps.items()},
+                {label: float(np.nanmean(values)) for label, values in overlaps.items()},
+                y_range=(0, 1))
+
+
+def _curve_keys(scored):
+    return list(dict.fromkeys(key for entry in scored.trackers.values()
+                              for key in entry['curves']))
+
+
+def _curve(scored, key):
+    curves = {label: scored.trackers[label]['curves'][key] for label in scored.labels
+              if key in scored.trackers[label]['curves']}
+    first = next(iter(curves.values()))
+    number = NUMBER_OF_CURVE.get(key)
+    numbers = {label: scored.trackers[label]['overall'].get(number) for label in curves}
+    high = max(max(value for value in (*curve['y'], 0) if value is not None)
+               for curve in curves.values())
+    return Plot(key, f'{first["title"].capitalize()}, {scored.name}', first['x_label'],
+                first['y_label'],
+                {label: (curve['x'], curve['y']) for label, curve in curves.items()},
+                {label: value for label, value in numbers.items() if value is not None},
+                y_range=(0, 1) if 0.5 < high <= 1 else None)
+
+
+def _against(scored, name, title, across, up):
+    values = {label: scored.trackers[label]['overall'] for label in scored.labels}
+    return Plot(name, f'{title.capitalize()}, {scored.name}', _axis(across), _axis(up),
+                {label: ([row[across.key]], [row[up.key]]) for label, row in values.items()
+                 if None not in (row.get(across.key), row.get(up.key))}, marks=True)
+
+
+def _ranking(scored, metric):
+    values = {label: scored.trackers[label]['overall'].get(metric.key)
+              for label in scored.labels}
+    order = sorted((label for label in values if values[label] is not None),
+                   key=lambda label: -values[label])
+    return Plot(f'{metric.key}_ranking', f'{metric.name} ranking, {scored.name}', 'rank',
+                _axis(metric),
+                {label: ([rank], [values[label]]) for rank, label in enumerate(order, 1)},
+                {label: values[label] for label in order}, marks=True,
+                x_range=(0.5, len(order) + 0.5), flip_x=True)
+
+
+def _metric(key):
+    return next(metric for metric in METRICS if metric.key == key)
+
+
+def _axis(metric):
+    return f'{metric.name} ({"higher" if metric.higher_is_better else "lower"} is better)'
