@@ -87,7 +87,8 @@ setup(
         'got10k': ['got10k', 'six'],
         'ray': ['ray'],
         'vot': ['vot-trax'],
-        'test': ['got10k', 'hypothesis', 'pytest', 'ray', 'setuptools', *VOT_TOOLKIT_NEEDS],
+        'test': ['got10k', 'hypothesis', 'pytest', 'ray', 'selenium', 'setuptools',
+                 *VOT_TOOLKIT_NEEDS],
     },
     entry_points={'console_scripts': [
         f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',
