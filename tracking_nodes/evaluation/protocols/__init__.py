@@ -17,6 +17,8 @@ _ENTRIES = {
     'ope': Entry('ope', 'OnePass'),
     'tre': Entry('otb', 'TemporalRobustness'),
     'sre': Entry('otb', 'SpatialRobustness'),
+    'vot': Entry('reset', 'ResetBased'),
+    'vot_realtime': Entry('reset', 'RealTime'),
     'latency': Entry('latency', 'Latency'),
 }
 

@@ -6,7 +6,7 @@ protocol's module holds nothing but its rules; the numbers come from `metrics` a
 """
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.metrics import has_truth
@@ -46,12 +46,14 @@ class Scores:
     What a protocol says of one tracker.
 
     overall: {key: value} by the keys of the protocol's `metrics`. sequences: {name: {key: value}},
-    with the keys that mean something for a single sequence. curves: {key: `Curve`}.
+    with the keys that mean something for a single sequence. curves: {key: `Curve`}. tags: {tag:
+    {key: value}} over the frames that have it, where sequences have tags per frame.
     """
 
     overall: dict
     sequences: dict
     curves: dict
+    tags: dict = field(default_factory=dict)
 
     def as_dict(self):
         """Return plain dictionaries and lists, for `metrics.json`."""
@@ -141,7 +143,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def _score_tracker(self, sequences, variant):
-        """Return the `Scores` of one tracker from {sequence: {trial name: `Result`}}."""
+        """Return the `Scores` of one tracker, from {sequence: {trial name: `Result`}}."""
 
 
 @contextmanager

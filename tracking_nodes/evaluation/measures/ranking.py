@@ -1,0 +1,67 @@
+"""
+AR ranking: trackers that do not differ significantly share a rank (VOT2013 to VOT2016).
+
+Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016,
+as the MATLAB toolkit computes it. Accuracy is compared frame by frame by Wilcoxon's signed-rank
+test, the failures of all runs by his rank-sum test. The challenges also called two trackers equal
+in accuracy whose difference annotators would not see; that needs a threshold per frame, which the
+published sequences do not hold, so it is left out.
+"""
+import numpy as np
+from scipy.stats import mannwhitneyu, wilcoxon
+
+ALPHA = 0.05
+# With fewer pairs the toolkit calls any two trackers different.
+FEWEST_FRAMES = 25
+
+
+def ranks(values, different, higher_is_better):
+    """
+    Return ranks from 1, best first; each tracker gets the mean rank of those it may equal.
+
+    :param values: (T,) one number per tracker.
+    :param different: (T, T) bool, which pairs differ significantly.
+    :param higher_is_better: direction of the values.
+    :return: (T,) float64.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    order = np.argsort(-values if higher_is_better else values, kind='stable')
+    place = np.empty(len(values))
+    place[order] = np.arange(1, len(values) + 1)
+    return np.array([place[~row].mean() for row in np.asarray(different, dtype=bool)])
+
+
+def accuracy_differs(one, other, alpha=ALPHA):
+    """
+    Return whether the overlaps of two trackers differ, by the signed-rank test.
+
+    :param one, other: (N,) overlaps in the same frames, NaN where a frame does not count.
+    """
+    difference = np.asarray(one) - np.asarray(other)
+    difference = difference[~np.isnan(difference)]
+    if len(difference) < FEWEST_FRAMES:
+        return True
+    if not difference.any():
+        return False
+    return bool(wilcoxon(difference, zero_method='wilcox', correction=False,
+                         method='approx').pvalue < alpha)
+
+
+def failures_differ(one, other, alpha=ALPHA):
+    """
+    Return whether the numbers of failures of two trackers differ, by the rank-sum test.
+
+    :param one, other: (K,) failures of every run of every sequence.
+    """
+    if len(set(np.concatenate([one, other]).tolist())) == 1:
+        return False
+    return bool(mannwhitneyu(one, other, method='asymptotic').pvalue < alpha)
+
+
+def difference_matrix(rows, differs):
+    """Return (T, T) bool: which pairs of rows differ, by a function of two of them."""
+    matrix = np.zeros((len(rows), len(rows)), dtype=bool)
+    for first in range(len(rows)):
+        for second in range(first + 1, len(rows)):
+            matrix[first, second] = matrix[second, first] = differs(rows[first], rows[second])
+    return matrix
