@@ -1,8 +1,12 @@
-"""Real benchmark files of every layout: counts, first boxes, and what is odd about some."""
+"""Real benchmark files of every layout: counts, boxes, and what is odd about some."""
+import json
+import re
+
 import numpy as np
 import pytest
 
 from tracking_nodes.sequences.catalog import open_sequences
+from tracking_nodes.sequences.layouts.otb_lists import OTB_2015, OTB_VIDEOS
 
 # Frames evaluated and first box as the file has it, in the form of its benchmark.
 OTB = {'Car1': (1020, (23, 88, 66, 55)), 'Couple': (140, (51, 47, 25, 62)),
@@ -29,6 +33,34 @@ def test_otb(tracking_data):
     assert sequences['Football1'].attributes == ('IPR', 'OPR', 'BC')
     for name in ('Jogging.1', 'Jogging.2'):
         assert sequences[name].sources[0].parent.parent.name == 'Jogging'
+
+
+def test_otb_is_as_published(tracking_data):
+    text = (tracking_data / 'reference' / 'otb' / 'OTB2015.json').read_text()
+    published = {video['name']: video for video in json.loads(text).values()}
+    compared = [sequence for sequence in open_sequences(tracking_data / 'dev' / 'otb')
+                if sequence.name in published]
+    assert len(compared) == 14
+    for sequence in compared:
+        video = published[sequence.name]
+        assert [file.name for file in sequence.sources] == video['image_files']
+        np.testing.assert_array_equal(sequence.boxes + [1, 1, 0, 0], video['gt_rect'])
+
+
+def test_otb_lists_and_attributes_are_as_published(tracking_data):
+    rows = (tracking_data / 'reference' / 'otb' / 'attr_list.txt').read_text().splitlines()
+    published = {re.split(r'\t', row)[0]: re.findall(r'\w+', row)[1:] for row in rows}
+    # Beside the videos it has single targets: Human4-1, Jogging-2.
+    videos = {name for name in published if '-' not in name}
+    assert set(OTB_2015) == videos
+    for name in videos:
+        assert list(OTB_VIDEOS[name].attributes) == published[name]
+
+
+def test_vot_is_as_published(tracking_data):
+    text = (tracking_data / 'reference' / 'vot2018' / 'VOT2018.json').read_text()
+    sequence, = open_sequences(tracking_data / 'dev' / 'vot' / 'bag')
+    np.testing.assert_array_equal(sequence.polygons, json.loads(text)['bag']['gt_rect'])
 
 
 @pytest.mark.parametrize('name, frames', [('bag', 196), ('car', 252)])

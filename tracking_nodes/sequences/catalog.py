@@ -1,4 +1,5 @@
 """From a path to sequences: the layout is found by what lies there."""
+from functools import partial
 import os
 from pathlib import Path
 
@@ -48,24 +49,25 @@ def find_sequences(path, image_topic=None, ground_truth_topic=None, ground_truth
     if ground_truth_file is not None:
         sequences = _find_with_file(path, image_topic, Path(ground_truth_file))
     elif name is not None:
-        sequences = NAMED_SETS[name].find(path, _find)
+        named = NAMED_SETS[name]
+        sequences = named.find(path, partial(_find_in_folder, layouts=[named.layout]))
     else:
         sequences = _find(path, image_topic, ground_truth_topic)
     _check_names(path, sequences)
     return sequences
 
 
-def _find(path, image_topic=None, ground_truth_topic=None):
+def _find(path, *topics):
     """Return a list of `LazySequence` of what lies at a path."""
-    bags = _bags(path)
-    if bags:
-        return [_lazy_bag(bag, image_topic, ground_truth_topic) for bag in bags]
+    if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
+        return find_video(path)
+    open_bag = partial(_lazy_bag, topics=topics)
     if path.is_file():
-        if path.suffix.lower() not in VIDEO_SUFFIXES:
+        if path.suffix not in BAG_SUFFIXES:
             raise SequenceError(f'{path} is no video, no bag and no folder; videos are '
                                 f'{", ".join(VIDEO_SUFFIXES)}, bags {", ".join(BAG_SUFFIXES)}')
-        return find_video(path)
-    sequences = _find_in_folder(path, image_topic, ground_truth_topic)
+        return [open_bag(path)]
+    sequences = _find_in_folder(path, LAYOUTS, open_bag)
     if not sequences:
         known = '; '.join(layout.summary for layout in LAYOUTS)
         raise SequenceError(f'{path} holds no sequence; looked for a rosbag (metadata.yaml, '
@@ -73,15 +75,16 @@ def _find(path, image_topic=None, ground_truth_topic=None):
     return sequences
 
 
-def _find_in_folder(folder, *topics):
+def _find_in_folder(folder, layouts, open_bag=None):
     """Return the sequences of a folder, or else of all folders in it, [] where there are none."""
-    bags = _bags(folder)
+    bags = _bags(folder) if open_bag else []
     if bags:
-        return [_lazy_bag(bag, *topics) for bag in bags]
-    layout = find_layout(folder)
+        return [open_bag(bag) for bag in bags]
+    layout = find_layout(folder, layouts)
     if layout is not None:
         return layout.find(folder)
-    return [sequence for entry in _folders(folder) for sequence in _find_in_folder(entry, *topics)]
+    return [sequence for entry in _folders(folder)
+            for sequence in _find_in_folder(entry, layouts, open_bag)]
 
 
 def _folders(folder):
@@ -98,9 +101,9 @@ def _folders(folder):
     return [folder / name for name in names]
 
 
-def _lazy_bag(path, *arguments):
+def _lazy_bag(path, topics):
     return LazySequence(path.name if path.is_dir() else path.stem, path, BagSequence, path,
-                        *arguments)
+                        *topics)
 
 
 def _bags(path):
@@ -116,7 +119,7 @@ def _find_with_file(path, image_topic, file):
     """Return one bag, video or image folder with a ground-truth file given by hand."""
     bags = _bags(path)
     if len(bags) == 1:
-        return [_lazy_bag(bags[0], image_topic, None, file)]
+        return [_lazy_bag(bags[0], (image_topic, None, file))]
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return find_video(path, file)
     if path.is_dir() and image_folder(path):

@@ -13,6 +13,6 @@ from tracking_nodes.sequences.layouts.vot import VOT
 LAYOUTS = (OTB, TEMPLE_COLOR, UAV, IMAGENET_VID, MOT, TLD, LASOT, GOT10K, VOT, VIDEOS, IMAGES)
 
 
-def find_layout(folder):
-    """Return the `Layout` of a folder, or None."""
-    return next((layout for layout in LAYOUTS if layout.matches(folder)), None)
+def find_layout(folder, layouts=LAYOUTS):
+    """Return the first of some layouts that a folder has, or None."""
+    return next((layout for layout in layouts if layout.matches(folder)), None)
