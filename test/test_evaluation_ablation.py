@@ -1,13 +1,14 @@
 """A tracker's ablation as a table over seeds."""
 import json
 
-import numpy as np
 import pytest
 
 from tracking_nodes import cli
 from tracking_nodes.errors import SettingError
-from tracking_nodes.evaluation.ablation import ablation_contenders, ablation_table
-from tracking_nodes.evaluation.metrics import score
+from tracking_nodes.evaluation.ablation import ablation_contenders, seeds_table
+from tracking_nodes.evaluation.contender import Contender, with_seeds
+from tracking_nodes.evaluation.metrics import METRICS
+from tracking_nodes.evaluation.protocols.base import Scores
 from tracking_nodes.sequences.bags import write_bag
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers.base import Runtime
@@ -30,13 +31,23 @@ def test_unknown_row_and_tracker_without_ablation_are_refused():
 
 
 def test_table_has_mean_and_spread_over_seeds():
-    rows = {'baseline': ablation_contenders('rman', {}, Runtime(), 2)['baseline']}
-    truth = np.tile([10.0, 10.0, 20.0, 20.0], (4, 1))
-    right = score(truth, truth, np.ones(4), (100, 100), 'visible')
-    wrong = score(truth + [50, 50, 0, 0], truth, np.ones(4), (100, 100), 'visible')
-    table = ablation_table(rows, {'baseline_seed0': {'a': right}, 'baseline_seed1': {'a': wrong}})
-    values = right.values['auc'], wrong.values['auc']
-    assert f'{np.mean(values):.3f} ± {np.std(values):.3f}' in table.splitlines()[2]
+    rows = {'baseline': ablation_contenders('rman', {}, Runtime(), 3)['baseline']}
+    scores = {'baseline_seed0': Scores({'auc': 0.5, 'fps': 10.0}, {}, {}),
+              'baseline_seed1': Scores({'auc': 0.7, 'fps': 30.0}, {}, {}),
+              'baseline_seed2': Scores({'auc': 0.9, 'fps': 12.0}, {}, {})}
+    metrics = [metric for metric in METRICS if metric.key in ('auc', 'fps')]
+    head, _, row = seeds_table(rows, scores, metrics).splitlines()
+    assert head == '| row | seeds | success AUC | fps |'
+    # 0.5, 0.7, 0.9: the mean of the squared deviations is 0.08 / 3.
+    assert row == f'| baseline | 3 | 0.700 ± {(0.08 / 3) ** 0.5:.3f} | 12.0 |'
+    del scores['baseline_seed2'], scores['baseline_seed1']
+    assert '| baseline | 1 | 0.500 ± 0.000 | 10.0 |' in seeds_table(rows, scores, metrics)
+
+
+def test_peers_take_no_seed():
+    found = with_seeds([Contender('still', 'static'), Contender('csrt', 'csrt')], 2)
+    assert [one.label for one in found['still']] == ['still_seed0', 'still_seed1']
+    assert found['csrt'] == [Contender('csrt', 'csrt')]
 
 
 def test_command_runs_the_rows_asked_for(tmp_path, capsys):

@@ -10,6 +10,7 @@ from tracking_nodes.evaluation import benchmark, results
 from tracking_nodes.evaluation.contender import Contender, parse_contenders
 from tracking_nodes.evaluation.metrics import METRICS
 from tracking_nodes.evaluation.peers import PEERS
+from tracking_nodes.evaluation.running.processes import Processes
 from tracking_nodes.parameters import setting, Settings
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import registry
@@ -79,7 +80,7 @@ def clips(count=2, frames=8):
     return [SyntheticSequence(frames, seed, f'clip{seed}') for seed in range(count)]
 
 
-def files(folder, but=('_time.txt', '.json')):
+def files(folder, but=('_time.txt', '.json', '.lock')):
     """Return {name: bytes} of a results folder without what depends on the clock."""
     return {str(path.relative_to(folder)): path.read_bytes()
             for path in sorted(folder.rglob('*')) if path.is_file() and
@@ -106,8 +107,8 @@ def test_summary_and_files_have_the_agreed_form(tmp_path, wanderer):
     metrics = json.loads((tmp_path / 'metrics.json').read_text())['trackers']['walk']
     assert {metric.key for metric in METRICS} <= set(metrics['overall'])
     assert metrics['overall']['auc'] == pytest.approx(np.mean(metrics['overall']['success']))
-    assert scores['walk']['clip0'].values['auc'] == rows['clip0']['auc']
-    assert not list(tmp_path.rglob('.*'))
+    assert scores['ope']['walk'].sequences['clip0']['auc'] == rows['clip0']['auc']
+    assert [path.name for path in tmp_path.rglob('.*')] == ['.lock']
 
 
 def test_the_same_seed_gives_identical_files_and_another_does_not(tmp_path, wanderer):
@@ -121,7 +122,7 @@ def test_the_same_seed_gives_identical_files_and_another_does_not(tmp_path, wand
 def test_processes_side_by_side_give_the_same_files(tmp_path):
     contenders = [Contender('static', 'static'), Contender('kcf', 'kcf')]
     benchmark.run_benchmark(contenders, clips(3), tmp_path / 'one')
-    benchmark.run_benchmark(contenders, clips(3), tmp_path / 'two', jobs=2)
+    benchmark.run_benchmark(contenders, clips(3), tmp_path / 'two', executor=Processes(2))
     assert files(tmp_path / 'one') == files(tmp_path / 'two')
     assert len(files(tmp_path / 'two')) == 2 * 3 * 3
 

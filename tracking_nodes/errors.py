@@ -31,3 +31,12 @@ class SequenceError(TrackingError):
 
 class NotStartedError(TrackingError):
     """A tracker was asked to locate or learn before a target was given."""
+
+
+class BenchmarkError(TrackingError):
+    """Some jobs of a benchmark failed; the others are done, and `scores` has their scores."""
+
+    def __init__(self, message, scores):
+        """Keep what `run_benchmark` would have returned."""
+        super().__init__(message)
+        self.scores = scores

@@ -1,6 +1,5 @@
 """`tracking_benchmark ablate`: the rows of a paper's ablation over several seeds."""
-from tracking_nodes.commands import options as shared
-from tracking_nodes.commands.run import benchmark
+from tracking_nodes.commands import options as shared, running
 
 
 def add(commands):
@@ -14,20 +13,23 @@ def add(commands):
                          help='how many seeds, from --seed on (default: %(default)s)')
     command.add_argument('--row', action='append', default=[], metavar='ROW',
                          help='only this row; repeatable (default: all)')
-    shared.add_run_options(command)
+    running.add_options(command)
 
 
 def ablate(options):
-    """Run the rows, print their table and write it as `ablation.md`."""
+    """Run the rows, print their table and write it as `ablation.md`, one per protocol."""
     from pathlib import Path
 
-    from tracking_nodes.evaluation.ablation import ablation_contenders, ablation_table
+    from tracking_nodes.evaluation.ablation import ablation_contenders, seeds_table
     from tracking_nodes.evaluation.contender import parse_contenders
+    from tracking_nodes.evaluation.table import headline
 
     [base] = parse_contenders([options.tracker], options.set, shared.runtime(options))
     rows = ablation_contenders(base.tracker, base.values, base.runtime, options.seeds,
                                options.row)
-    scores = benchmark([contender for row in rows.values() for contender in row], options)
-    table = ablation_table(rows, scores)
-    Path(options.out, 'ablation.md').write_text(table + '\n')
-    print(table)
+    status, scores = running.run_all([one for row in rows.values() for one in row], options)
+    for protocol in running.protocols_of(options):
+        table = seeds_table(rows, scores[protocol.name], headline(protocol))
+        Path(options.out, protocol.folder, 'ablation.md').write_text(table + '\n')
+        print(table)
+    return status

@@ -18,18 +18,6 @@ def add_command(commands, name, function, summary, description=None):
     return command
 
 
-def add_run_options(parser):
-    """Add what every command that runs trackers has: folder, settings, device, sequences."""
-    parser.add_argument('--out', required=True, metavar='DIR', help='results folder')
-    add_tracker_options(parser)
-    parser.add_argument('--jobs', type=int, default=1, metavar='N',
-                        help='sequences to run side by side (default: %(default)s)')
-    parser.add_argument('--overwrite', action='store_true',
-                        help='delete what DIR holds of these trackers first')
-    add_variant(parser)
-    add_sequences(parser)
-
-
 def add_tracker_options(parser):
     """Add what decides how trackers compute: their settings, seed, device and weights."""
     parser.add_argument('--set', action='append', default=[], metavar='[LABEL.]KEY=VALUE',
@@ -63,7 +51,7 @@ def add_sequences(parser, count='+'):
 
 
 def runtime(options):
-    """Return the `Runtime` that the options of `add_run_options` name."""
+    """Return the `Runtime` that the options of `add_tracker_options` name."""
     from tracking_nodes.trackers.base import Runtime
 
     return Runtime(options.device, options.half, options.seed, options.models)

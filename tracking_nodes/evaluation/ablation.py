@@ -1,14 +1,9 @@
-"""A paper's ablation: every row of a tracker's table, over several seeds."""
-from dataclasses import replace
-
+"""A paper's ablation: every row of a tracker's table; and any table over several seeds."""
 import numpy as np
 
 from tracking_nodes.errors import SettingError
-from tracking_nodes.evaluation.contender import Contender
-from tracking_nodes.evaluation.metrics import mean_values
+from tracking_nodes.evaluation.contender import Contender, with_seeds
 from tracking_nodes.trackers import registry
-
-COLUMNS = (('auc', 'AUC'), ('dp20', 'DP20'), ('os50', 'OS0.5'))
 
 
 def ablation_contenders(tracker, values, runtime, seeds, rows=()):
@@ -28,26 +23,30 @@ def ablation_contenders(tracker, values, runtime, seeds, rows=()):
     if unknown or not table:
         raise SettingError(f'{tracker} has no ablation row {", ".join(unknown)}; known: '
                            f'{", ".join(table) or "none"}')
-    return {row: [Contender(f'{row}_seed{seed}', tracker, {**values, **table[row]},
-                            replace(runtime, seed=seed))
-                  for seed in range(runtime.seed, runtime.seed + seeds)]
-            for row in rows or table}
+    return with_seeds([Contender(row, tracker, {**values, **table[row]}, runtime)
+                       for row in rows or table], seeds)
 
 
-def ablation_table(contenders, scores):
+def seeds_table(groups, scores, metrics):
     """
     Return the table in Markdown: mean and standard deviation over the seeds.
 
-    :param contenders: as from `ablation_contenders`.
-    :param scores: {label: {sequence: Score}} with every contender's label.
+    :param groups: {row: list of `Contender`}, as from `with_seeds`.
+    :param scores: {label: `Scores`} with every contender's label that has results.
+    :param metrics: the `Metric`s that are its columns; fps, where there, is a median.
     """
-    lines = ['| row | seeds | ' + ' | '.join(title for _, title in COLUMNS) + ' | fps |',
-             '|---|---|' + '---|' * (len(COLUMNS) + 1)]
-    for row, members in contenders.items():
-        means = [mean_values([score.values for score in scores[member.label].values()])
-                 for member in members]
-        cells = [f'{np.mean(column):.3f} ± {np.std(column):.3f}' for column in
-                 ([mean[key] for mean in means] for key, _ in COLUMNS)]
-        fps = np.median([mean['fps'] for mean in means])
-        lines.append(f'| {row} | {len(members)} | ' + ' | '.join(cells) + f' | {fps:.1f} |')
+    lines = [' | '.join(['| row', 'seeds', *(metric.name for metric in metrics)]) + ' |',
+             '|---|---|' + '---|' * len(metrics)]
+    for row, members in groups.items():
+        found = [scores[member.label].overall for member in members if member.label in scores]
+        cells = [_cell(metric, [values[metric.key] for values in found]) for metric in metrics]
+        lines.append(' | '.join([f'| {row}', str(len(found)), *cells]) + ' |')
     return '\n'.join(lines)
+
+
+def _cell(metric, values):
+    if not values:
+        return '-'
+    if metric.key == 'fps':
+        return f'{np.median(values):.1f}'
+    return f'{np.mean(values):.3f} ± {np.std(values):.3f}'

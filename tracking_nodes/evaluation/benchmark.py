@@ -1,126 +1,238 @@
-"""Run contenders over sequences into a results folder, resuming what was interrupted."""
-from collections import Counter
-from concurrent.futures import as_completed, ProcessPoolExecutor
-from dataclasses import dataclass
+"""
+Run contenders over sequences into a results folder, resuming what was interrupted.
+
+A benchmark is a list of jobs: one trial of one contender on one sequence under one protocol. A
+job's result is written when it ends, its record last, and what is there is not run again: it
+may be interrupted at any moment, by `kill -9` too. A job that fails does not stop the others;
+it is named at the end and tried again by the next run.
+"""
+from dataclasses import asdict, dataclass
 import hashlib
+import json
 import logging
-import multiprocessing
-import os
 from pathlib import Path
-import signal
 
-import cv2
-from tqdm import tqdm
-
-from tracking_nodes.errors import SequenceError, SettingError
-from tracking_nodes.evaluation import results
-from tracking_nodes.evaluation.contender import Contender, surroundings
+from tracking_nodes.errors import BenchmarkError, SettingError
+from tracking_nodes.evaluation import protocols as known_protocols, results
 from tracking_nodes.evaluation.metrics import score
-from tracking_nodes.evaluation.ope import first_target, run_ope
-from tracking_nodes.sequences.sequence import Sequence
+from tracking_nodes.evaluation.running.folder_lock import locked
+from tracking_nodes.evaluation.running.here import Here
+from tracking_nodes.evaluation.running.plan import in_order, make_cells
+from tracking_nodes.evaluation.running.progress import Progress
+from tracking_nodes.sequences.fingerprint import dataset_hash
 
+FAILURES = 'failures.json'
+_NAMED_AT_MOST = 10
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Job:
-    """One contender on one sequence; must be picklable to run in another process."""
-
-    contender: Contender
-    sequence: Sequence
-    record: dict
-
-
-def run_benchmark(contenders, sequences, folder, *, jobs=1, variant='visible', overwrite=False,
-                  on_frame=None):
+def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=None,
+                  variant='visible', overwrite=False, repetitions=None):
     """
-    Run every contender over every sequence and write the results folder.
+    Run every contender over every sequence under every protocol, write the results folder.
 
-    What the folder already holds of the same contender and sequence is not run again. The
-    summary is brought up to date after every sequence and covers the whole folder.
+    What the folder already holds of the same contender, sequence and protocol is not run again.
+    At the end, or when it is interrupted, all that the folder holds is scored.
 
     :param contenders: list of `Contender`.
-    :param sequences: list of `Sequence`.
+    :param sequences: list of `Sequence`; those that a protocol cannot use are skipped by name.
     :param folder: the results folder, made when missing.
-    :param jobs: number of processes that run sequences side by side.
+    :param protocols: list of `Protocol`; one-pass evaluation when None.
+    :param executor: what performs the jobs: `Here` (when None), `Processes` or `Cluster`.
     :param variant: the metrics' variant, a key of `metrics.VARIANTS`.
-    :param overwrite: delete what the folder holds of these contenders first.
-    :param on_frame: called with (sequence, index, image, box, score, present) after each frame;
-        needs jobs = 1.
-    :return: {label: {sequence name: Score}} of all that the folder holds.
+    :param overwrite: delete what the folder holds of these contenders and protocols first.
+    :param repetitions: at most so many repetitions of a trial; None for the protocol's own.
+    :return: {protocol name: {label: `Scores`}} of all that the folder holds.
     :raises SettingError: the folder holds results that other settings, code or sequences made.
-    :raises SequenceError: a sequence cannot be read, or two have one name.
+    :raises SequenceError: no protocol fits any sequence, or two sequences have one name.
+    :raises BenchmarkError: jobs failed; the others are done. `failures.json` has the details.
     """
-    repeated = [name for name, count in Counter(s.name for s in sequences).items() if count > 1]
-    if repeated:
-        raise SequenceError(f'several sequences are named {", ".join(repeated)}; run them into '
-                            'different folders')
-    for sequence in sequences:
-        first_target(sequence)
-    if overwrite:
-        for contender in contenders:
-            results.forget(folder, contender.label)
-    waiting = [Job(contender, sequence, make_record(contender, sequence))
-               for contender in contenders for sequence in sequences]
-    waiting, done = _split(waiting, folder)
-    scores = score_folder(folder, variant)
-    if done:
-        _log.info('%d of %d runs are already in %s', len(done), len(done) + len(waiting), folder)
-    frames = sum(len(job.sequence) for job in waiting)
-    with tqdm(total=frames, unit='frame', disable=None) as bar:
-        runs = _run_here(waiting, bar, on_frame) if jobs == 1 else _run_apart(waiting, bar, jobs)
-        for job, run in runs:
-            label, name = job.contender.label, job.sequence.name
-            results.write_result(folder, label, name,
-                                 results.Result(run, job.sequence.boxes, job.record))
-            scores.setdefault(label, {})[name] = score_stored(folder, label, name, variant)
-            _log.info('%s on %s: %s', label, name, ', '.join(
-                f'{key} {scores[label][name].values[key]:.3f}' for key in results.SUMMARY_KEYS))
-            results.write_summary(folder, scores, variant)
-    results.write_summary(folder, scores, variant)
+    protocols = protocols or [known_protocols.get('ope')]
+    cells = make_cells(contenders, protocols, sequences, repetitions)
+    identities = {contender.label: contender.identity() for contender in contenders}
+    with locked(folder):
+        results.remove_partial_files(folder)
+        if overwrite:
+            for protocol in protocols:
+                for contender in contenders:
+                    results.forget(Path(folder) / protocol.folder, contender.label)
+        book = _Book(folder, identities, dataset_hash(sequences))
+        book.take_up(cells)
+        try:
+            _run(cells, book, executor or Here())
+        finally:
+            scores = {protocol.name: write_scores(folder, protocol, variant)
+                      for protocol in protocols}
+    if book.failures:
+        raise BenchmarkError(_summary(book.failures, Path(folder) / FAILURES), scores)
+    return scores
+
+
+def write_scores(folder, protocol, variant):
+    """
+    Score all that a results folder holds of a protocol and write it there.
+
+    :return: {label: `Scores`}.
+    """
+    scores = protocol.score(results.StoredResults(Path(folder) / protocol.folder), variant)
+    if protocol.folder:
+        results.write_scores(folder, protocol, scores, variant)
+    else:
+        results.write_summary(folder, score_folder(folder, variant), variant)
     return scores
 
 
 def score_folder(folder, variant):
-    """Return {label: {sequence name: Score}} of every complete result of a folder."""
+    """Return {label: {sequence name: Score}} of all one-pass results of a folder."""
     return {label: {name: score_stored(folder, label, name, variant) for name in names}
             for label, names in results.stored(folder).items()}
 
 
 def score_stored(folder, label, name, variant):
-    """Return the `Score` of one stored result."""
+    """Return the `Score` of one stored result of one-pass evaluation."""
     result = results.read_result(folder, label, name)
     return score(result.run.boxes, result.truth, result.run.seconds, result.run.image_size,
                  variant)
 
 
-def make_record(contender, sequence):
-    """Return the record that says what made a result."""
-    digest = hashlib.sha256(sequence.boxes.tobytes())
-    digest.update(sequence.stamps.tobytes())
-    digest.update(sequence.image(0).tobytes())
-    return {'label': contender.label, 'sequence': sequence.name,
-            'attributes': list(sequence.attributes), 'fingerprint': digest.hexdigest()[:16],
-            'made_by': contender.identity(), 'made_with': surroundings()}
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed: what it was, the error in one line, and the traceback."""
+
+    tracker: str
+    protocol: str
+    sequence: str
+    trial: str
+    error: str
+    details: str
 
 
-def _split(jobs, folder):
-    """Return the jobs to run and those already done; refuse to mix different results."""
-    stored = results.stored(folder)
-    waiting, done = [], []
-    for job in jobs:
-        label, name = job.contender.label, job.sequence.name
-        for other in stored.get(label, ()):
-            record = results.read_result(folder, label, other).record
-            _refuse_mixture(record['made_by'], job.record['made_by'], folder, label, other)
-            if other == name and record.get('fingerprint') != job.record['fingerprint']:
-                raise SettingError(f'{Path(folder) / label} holds results of another sequence '
-                                   f'named {name}; give a new folder, or overwrite')
-        (done if name in stored.get(label, ()) else waiting).append(job)
-    return waiting, done
+class _Book:
+    """Keeps a results folder: knows what it holds, and enters what comes in."""
+
+    def __init__(self, folder, identities, dataset):
+        self.failures = []
+        self._folder, self._identities, self._dataset = Path(folder), identities, dataset
+        self._weights, self._fingerprints = {}, {}
+        (self._folder / FAILURES).unlink(missing_ok=True)
+
+    def take_up(self, cells):
+        """
+        Settle the trials that the folder already holds.
+
+        :raises SettingError: it holds results of the same name that something else made.
+        """
+        by_place = {(self._place(cell.protocol, cell.contender.label),
+                     results.file_name(cell.sequence.name, trial)): (cell, name)
+                    for cell in cells for name, trial in cell.trials.items()}
+        made_by = {self._place(cell.protocol, cell.contender.label): self._made_by(cell)
+                   for cell in cells}
+        for place, now in made_by.items():
+            for name in results.stored(place.parent).get(place.name, ()):
+                result = results.read_result(place.parent, place.name, name)
+                _refuse_mixture(result.record.get('made_by', {}), now, place, name)
+                self._other_weights(place.name, result.record.get('made_with', {}))
+                cell, trial = by_place.get((place, name), (None, None))
+                if cell is None:
+                    continue
+                if result.record.get('fingerprint') != self._fingerprint(cell.sequence):
+                    raise SettingError(f'{place} holds results of another sequence named '
+                                       f'{cell.sequence.name}; give a new folder, or overwrite')
+                cell.settle(trial, result.run)
+        for cell in cells:
+            self._tidy(cell)
+
+    def enter(self, cell, trial, outcome):
+        """Write what came of a job, and settle its trial."""
+        label = cell.contender.label
+        error = outcome.error or self._other_weights(label, outcome.made_with)
+        cell.settle(trial.name, outcome.run if not error else None)
+        if error:
+            self.failures.append(Failure(label, cell.protocol.name, cell.sequence.name,
+                                         trial.name, error, outcome.details))
+            results.write_json(self._folder / FAILURES,
+                               {'failures': [asdict(one) for one in self.failures]})
+        elif trial.name not in cell.superfluous:
+            place = self._place(cell.protocol, label)
+            record = {'label': label, 'sequence': cell.sequence.name,
+                      'attributes': list(cell.sequence.attributes),
+                      'fingerprint': self._fingerprint(cell.sequence),
+                      'made_by': self._made_by(cell),
+                      'made_with': {**outcome.made_with, 'dataset': self._dataset}}
+            results.write_result(
+                place.parent, place.name, results.file_name(cell.sequence.name, trial),
+                results.Result.of(outcome.run, cell.sequence, record, trial))
+        self._tidy(cell)
+
+    def _tidy(self, cell):
+        """Take back the results of trials that turned out to be superfluous."""
+        place = self._place(cell.protocol, cell.contender.label)
+        for name in cell.superfluous:
+            stem = results.file_name(cell.sequence.name, cell.trials[name])
+            (place / f'{stem}_run.json').unlink(missing_ok=True)
+
+    def _place(self, protocol, label):
+        return self._folder / protocol.folder / label
+
+    def _made_by(self, cell):
+        made_by = {**self._identities[cell.contender.label], 'protocol': cell.protocol.options()}
+        # As it will be read: JSON knows no tuples.
+        return json.loads(json.dumps(made_by))
+
+    def _fingerprint(self, sequence):
+        if sequence.name not in self._fingerprints:
+            digest = hashlib.sha256(dataset_hash([sequence]).encode())
+            digest.update(sequence.stamps.tobytes())
+            self._fingerprints[sequence.name] = digest.hexdigest()[:16]
+        return self._fingerprints[sequence.name]
+
+    def _other_weights(self, label, made_with):
+        """Return in words that a contender's weights are not those of its other results, or ''."""
+        weights = made_with.get('weights', {})
+        before = self._weights.setdefault(label, weights)
+        if before == weights:
+            return ''
+        return (f'the weights are {weights}, but other results of {label} were made with '
+                f'{before}; overwrite them, or give all machines the same files')
 
 
-def _refuse_mixture(old, new, folder, label, name):
+def _run(cells, book, executor):
+    """Perform all jobs that are not settled."""
+    everything = sum(len(cell.trials) for cell in cells)
+    homes = {job.name: cell for cell in cells for job in cell.jobs()}
+    jobs = in_order([job for cell in cells for job in cell.jobs()])
+    if len(jobs) < everything:
+        _log.info('%d of %d runs are already done', everything - len(jobs), everything)
+    with Progress(jobs, executor.side_by_side) as progress:
+        def still_needed():
+            for job in jobs:
+                if job.trial.name in homes[job.name].superfluous:
+                    progress.end(job)
+                else:
+                    yield job
+
+        for job, outcome in executor.perform(still_needed(), progress):
+            progress.end(job)
+            book.enter(homes[job.name], job.trial, outcome)
+            _log.log(logging.ERROR if outcome.error else logging.INFO, '%s: %s; %s', job.name,
+                     outcome.error or _speed(outcome.run), progress.words())
+
+
+def _speed(run):
+    frames, seconds = int((run.seconds > 0).sum()), run.seconds.sum()
+    return f'{frames} frames, {frames / seconds:.1f} per second' if seconds else 'no frame'
+
+
+def _summary(failures, path):
+    lines = [' '.join(filter(None, (one.tracker, one.protocol, one.sequence, one.trial)))
+             + f': {one.error}' for one in failures[:_NAMED_AT_MOST]]
+    more = len(failures) - len(lines)
+    return '\n  '.join([
+        f'{len(failures)} jobs failed, all others are done; the same command tries them again:',
+        *lines, *([f'and {more} more'] if more else []), f'in full: {path}'])
+
+
+def _refuse_mixture(old, new, place, name):
     changed = []
     for key in new:
         before, now = old.get(key), new[key]
@@ -130,62 +242,5 @@ def _refuse_mixture(old, new, folder, label, name):
         elif before != now:
             changed.append(f'{key} = {before!r}, now {now!r}')
     if changed:
-        raise SettingError(f'{Path(folder) / label} holds results ({name}) made with other '
+        raise SettingError(f'{place} holds results ({name}) made with other '
                            f'settings: {"; ".join(changed)}. Give a new folder, or overwrite')
-
-
-def _run_here(jobs, bar, on_frame):
-    tracker, owner = None, None
-    for job in jobs:
-        if owner is not job.contender:
-            tracker, owner = _ready(job.contender), job.contender
-        bar.set_description(f'{job.contender.label} {job.sequence.name}')
-
-        def follow(index, *answer, sequence=job.sequence):
-            bar.update()
-            if on_frame is not None:
-                on_frame(sequence, index, *answer)
-
-        yield job, run_ope(tracker, job.sequence, follow)
-
-
-def _run_apart(jobs, bar, count):
-    """Yield (job, run) in the order they end; an interruption ends the processes."""
-    threads = max(1, (os.cpu_count() or 1) // count)
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context('spawn'), _enter, (threads,))
-    try:
-        futures = {pool.submit(_run_one, job.contender, job.sequence): job for job in jobs}
-        for future in as_completed(futures):
-            job = futures[future]
-            bar.set_description(f'{job.contender.label} {job.sequence.name}')
-            yield job, future.result()
-            bar.update(len(job.sequence))
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-    pool.shutdown()
-
-
-def _enter(threads):
-    """Prepare a process: the parent answers Ctrl-C, and libraries share the cores."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ['OMP_NUM_THREADS'] = str(threads)
-    cv2.setNumThreads(threads)
-
-
-_own = {}
-
-
-def _run_one(contender, sequence):
-    if _own.get('contender') != contender:
-        _own.update(contender=contender, tracker=_ready(contender))
-    return run_ope(_own['tracker'], sequence)
-
-
-def _ready(contender):
-    """Return a tracker whose first frame is not slower than its others."""
-    tracker = contender.create()
-    tracker.warm_up()
-    return tracker

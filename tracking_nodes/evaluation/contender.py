@@ -1,5 +1,5 @@
 """A tracker as it enters a benchmark: under a label, with its settings, on a device."""
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 import hashlib
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +12,10 @@ from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
+
+# Stands for every tracker of the package that is meant to be good.
+ALL = 'all'
+_TEST_DOUBLES = ('static',)
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,14 @@ def parse_contenders(names, assignments, runtime):
     """
     Return the contenders of a command line.
 
-    :param names: 'tracker' or 'tracker:label' each.
+    :param names: 'tracker' or 'tracker:label' each, or 'all'.
     :param assignments: 'key=value' for all of them or 'label.key=value' for one.
     :param runtime: a `Runtime` for all.
     :raises SettingError: a label twice, or an assignment that is not of this form.
     """
     labels = {}
-    for name in names:
+    every = [name for name in registry.names() if name not in _TEST_DOUBLES]
+    for name in [part for name in names for part in (every if name == ALL else [name])]:
         tracker, _, label = name.partition(':')
         label = label or tracker
         if label in labels:
@@ -86,6 +91,38 @@ def parse_contenders(names, assignments, runtime):
             values[name] = value
     return [Contender(label, tracker, values, runtime)
             for label, (tracker, values) in labels.items()]
+
+
+def peer_contenders(names, runtime):
+    """
+    Return OpenCV's trackers as contenders, and why some cannot run here.
+
+    :param names: of `PEERS`.
+    :param runtime: a `Runtime` for all.
+    :return: list of `Contender`, {name: what is missing, in words}.
+    :raises SettingError: unknown name.
+    """
+    unknown = [name for name in names if name not in PEERS]
+    if unknown:
+        raise SettingError(f'no peer {unknown[0]!r}; known: {", ".join(PEERS)}')
+    missing = {name: PEERS[name].missing(runtime) for name in names}
+    return ([Contender(name, name, {}, runtime) for name in names if not missing[name]],
+            {name: words for name, words in missing.items() if words})
+
+
+def with_seeds(contenders, count):
+    """
+    Return every contender with several seeds, from its own on.
+
+    OpenCV's trackers take no seed and are left as they are.
+
+    :param contenders: list of `Contender`.
+    :param count: how many seeds.
+    :return: {label: list of `Contender`}, the label with the seed at its end.
+    """
+    return {one.label: [one] if one.tracker in PEERS else [
+        replace(one, label=f'{one.label}_seed{seed}', runtime=replace(one.runtime, seed=seed))
+        for seed in range(one.runtime.seed, one.runtime.seed + count)] for one in contenders}
 
 
 def code_hash():

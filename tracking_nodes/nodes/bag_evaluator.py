@@ -13,10 +13,11 @@ from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.errors import SettingError, TrackingError
-from tracking_nodes.evaluation.benchmark import run_benchmark
+from tracking_nodes.evaluation.benchmark import run_benchmark, score_folder
 from tracking_nodes.evaluation.contender import parse_contenders
 from tracking_nodes.evaluation.metrics import has_truth, VARIANTS
 from tracking_nodes.evaluation.report.writer import write_report
+from tracking_nodes.evaluation.running.here import Here
 from tracking_nodes.evaluation.table import text_table
 from tracking_nodes.nodes import parameters, qos
 from tracking_nodes.nodes.conversions import (
@@ -97,9 +98,10 @@ class BagEvaluator(Node):
         sequences = [sequence for bag in self.bags for sequence in open_sequences(
             bag, settings.image_topic or None, settings.ground_truth_topic or None,
             settings.ground_truth_file or None)]
-        scores = run_benchmark(
-            self.contenders, sequences, settings.output, variant=settings.variant,
-            overwrite=settings.overwrite, on_frame=self._show)
+        run_benchmark(
+            self.contenders, sequences, settings.output, executor=Here(self._show),
+            variant=settings.variant, overwrite=settings.overwrite)
+        scores = score_folder(settings.output, settings.variant)
         self.get_logger().info(f'{write_report(settings.output)}\n{text_table(scores)}')
 
     def _string_list(self, name, words):

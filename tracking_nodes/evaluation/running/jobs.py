@@ -3,6 +3,8 @@ from dataclasses import dataclass, field
 import time
 import traceback
 
+import cv2
+
 from tracking_nodes.evaluation.contender import Contender, surroundings
 from tracking_nodes.evaluation.protocols.base import Protocol, Trial
 from tracking_nodes.evaluation.run import Run
@@ -100,4 +102,4 @@ class Performer:
         tracker.warm_up()
         self._contender, self._tracker = contender, tracker
         self._made_with = {**surroundings(), 'device': contender.device_name(),
-                           'weights': weights}
+                           'threads': cv2.getNumThreads(), 'weights': weights}

@@ -25,6 +25,7 @@ class Progress:
         self._side_by_side = side_by_side
         self._open = {job.name: job.frames for job in jobs}
         self._label = {job.name: job.contender.label for job in jobs}
+        self._count = len(jobs)
         self._measured, self._seconds = Counter(), Counter()
         self._running = []
         self._bar = tqdm(total=sum(self._open.values()), bar_format=_FORMAT, disable=None)
@@ -68,9 +69,16 @@ class Progress:
                    for name, frames in self._open.items())
         return work / max(1, min(self._side_by_side, len(self._open)))
 
-    def _show(self, refresh=True):
+    def words(self):
+        """Return how many jobs are done and the time left, for a log."""
+        done = self._count - len(self._open)
+        return f'{done} of {self._count} done, {self._time_left()} left'
+
+    def _time_left(self):
         left = self.seconds_left()
-        time_left = '?' if left is None else tqdm.format_interval(left)
+        return '?' if left is None else tqdm.format_interval(left)
+
+    def _show(self, refresh=True):
         others = f' and {len(self._running) - 1} more' if len(self._running) > 1 else ''
         running = f'{self._running[0]}{others}' if self._running else '-'
-        self._bar.set_postfix_str(f'{time_left} left, running: {running}', refresh=refresh)
+        self._bar.set_postfix_str(f'{self._time_left()} left, running: {running}', refresh=refresh)
