@@ -21,10 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracking_nodes.errors import SequenceError
+from tracking_nodes.evaluation.measures.duration import time_to_failure
 from tracking_nodes.geometry import iou
 
 SUCCESS_THRESHOLDS = np.linspace(0, 1, 21)
 PRECISION_THRESHOLDS = np.arange(51)
+NORMALISED_THRESHOLDS = np.arange(51) / 100
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,17 @@ METRICS = (
     Metric('mean_overlap', 'mean overlap', 'mean IoU over frames with ground truth', 0, 1, True),
     Metric('norm_precision', 'normalised precision', 'share of frames with centre error, divided '
            'by width and height of the ground truth, <= 0.2 (pysot, pytracking)', 0, 1, True),
+    Metric('norm_auc', 'normalised precision AUC', 'mean share over 51 thresholds 0, 0.01 .. 0.5 '
+           'of the same error (LaSOT, TrackingNet)', 0, 1, True),
     Metric('ao', 'AO', 'GOT-10k: mean IoU over frames with ground truth but the first, boxes cut '
-           'at the image', 0, 1, True),
+           'at the image; of several sequences the mean over sequences, while the protocol got10k '
+           'pools their frames', 0, 1, True),
     Metric('sr50', 'SR0.5', 'GOT-10k: share of those frames with IoU > 0.5', 0, 1, True),
     Metric('sr75', 'SR0.75', 'GOT-10k: share of those frames with IoU > 0.75', 0, 1, True),
+    Metric('nt2f', 'NT2F', 'normalised time to failure: share of frames before the first of ten in '
+           'a row with IoU <= 0.1 (failure as in VOT-ST2020)', 0, 1, True),
+    Metric('nt2f_zero', 'NT2F (IoU 0)', 'share of frames before the first with IoU 0 (failure as '
+           'in VOT2013 to VOT2019)', 0, 1, True),
     Metric('fps', 'fps', 'frames divided by the sum of their seconds, start included',
            0, np.inf, True),
     Metric('fps_got10k', 'fps (got10k)', 'mean of 1 / seconds of each frame: above fps wherever '
@@ -125,9 +134,9 @@ def normalised_errors(boxes, truth):
     return np.linalg.norm((_centres(boxes) - _centres(truth)) / size, axis=-1)
 
 
-def success_curve(overlaps):
-    """Return (21,) shares of frames with overlap > each threshold."""
-    return (np.asarray(overlaps)[:, None] > SUCCESS_THRESHOLDS).mean(axis=0)
+def success_curve(overlaps, thresholds=SUCCESS_THRESHOLDS):
+    """Return (K,) shares of frames with overlap > each threshold."""
+    return (np.asarray(overlaps)[:, None] > thresholds).mean(axis=0)
 
 
 def precision_curve(errors):
@@ -184,29 +193,38 @@ def score(boxes, truth, seconds, image_size, variant='visible'):
     valid = has_truth(truth)
     with np.errstate(invalid='ignore'):
         normalised = normalised_errors(repeat_missing(boxes)[valid], np.asarray(truth)[valid])
-        near = normalised <= 0.2
+        near = normalised[:, None] <= NORMALISED_THRESHOLDS
+    lasting = np.where(valid, iou(repeat_missing(boxes), truth), np.nan)[np.argmax(valid):]
     values = {'auc': success.mean(), 'dp20': precision[20], 'os50': success[10],
               'cle': seen_errors.mean(), 'mean_overlap': seen_overlaps.mean(),
-              'norm_precision': near.mean(), **got10k_scores(boxes, truth, image_size),
+              'norm_precision': near[:, 20].mean(), 'norm_auc': near.mean(),
+              **got10k_scores(boxes, truth, image_size),
+              'nt2f': time_to_failure(lasting, 0.1, 10),
+              'nt2f_zero': time_to_failure(lasting, 0, 1),
               'fps': frames_per_second(seconds), 'fps_got10k': mean_frame_rate(seconds)}
     return Score({key: float(value) for key, value in values.items()},
                  success, precision, len(valid))
 
 
 def got10k_scores(boxes, truth, image_size):
-    """
-    Return AO, SR0.5 and SR0.75 of GOT-10k by key; NaN when only the first frame can be scored.
-
-    The first frame and frames without ground truth are left out, all boxes are cut at the image.
-    """
-    valid = has_truth(truth)
-    valid[0] = False
-    overlaps = iou(_cut(repeat_missing(boxes)[valid], image_size),
-                   _cut(np.asarray(truth, dtype=np.float64)[valid], image_size))
+    """Return AO, SR0.5 and SR0.75 of GOT-10k by key; NaN when no frame can be scored."""
+    overlaps = got10k_overlaps(boxes, truth, image_size)
     if not len(overlaps):
         return {'ao': np.nan, 'sr50': np.nan, 'sr75': np.nan}
     return {'ao': overlaps.mean(), 'sr50': (overlaps > 0.5).mean(),
             'sr75': (overlaps > 0.75).mean()}
+
+
+def got10k_overlaps(boxes, truth, image_size, first=0):
+    """
+    Return the overlaps that GOT-10k counts, of boxes cut at the image.
+
+    Frames without ground truth are left out, and all up to the first, in which the box is given.
+    """
+    valid = has_truth(truth)
+    valid[:first + 1] = False
+    return iou(_cut(repeat_missing(boxes)[valid], image_size),
+               _cut(np.asarray(truth, dtype=np.float64)[valid], image_size))
 
 
 def frames_per_second(seconds):

@@ -19,6 +19,8 @@ _ENTRIES = {
     'sre': Entry('otb', 'SpatialRobustness'),
     'vot': Entry('reset', 'ResetBased'),
     'vot_realtime': Entry('reset', 'RealTime'),
+    'got10k': Entry('got10k', 'Got10k'),
+    'longterm': Entry('longterm', 'LongTerm'),
     'latency': Entry('latency', 'Latency'),
 }
 
