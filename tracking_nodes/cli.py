@@ -6,14 +6,16 @@ import sys
 from tracking_nodes.commands import ablate
 from tracking_nodes.commands import compare
 from tracking_nodes.commands import list as listing
+from tracking_nodes.commands import profile
 from tracking_nodes.commands import report
 from tracking_nodes.commands import run
 from tracking_nodes.commands import verify
 from tracking_nodes.commands import video
+from tracking_nodes.commands import vot_trackers
 from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
-COMMANDS = (listing, verify, run, compare, ablate, report, video)
+COMMANDS = (listing, verify, run, compare, ablate, report, video, profile, vot_trackers)
 
 
 def main(arguments=None):

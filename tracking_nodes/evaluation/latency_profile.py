@@ -5,7 +5,7 @@ The stages, all in milliseconds: `start` on the first box; `locate` in a frame; 
 that changed the model; `gather`, a call of learn that did not, such as one that only collected
 samples. `docs/latency.md` shows the file.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,7 @@ class Profile:
     name: str
     device: str
     camera: Duration = Duration(0.0)
-    rows: tuple = field(default=())
+    rows: tuple = ()
 
     def stages(self, tracker):
         """
@@ -189,6 +189,6 @@ def _mapping(content, known, needed, place):
 
 
 def _written(duration):
-    if not duration.std:
-        return round(duration.mean, 3)
-    return {'mean': round(duration.mean, 3), 'std': round(duration.std, 3)}
+    # Four digits: a time near 0 must not become 0 beside a deviation that is not.
+    mean, std = (float(f'{part:.4g}') for part in (duration.mean, duration.std))
+    return {'mean': mean, 'std': std} if std else mean
