@@ -16,7 +16,7 @@ class Got10kTracker(got10k.trackers.Tracker):
     got10k hands images over as RGB `PIL.Image`s, and boxes as the benchmark's files have them.
     """
 
-    def __init__(self, tracker, values=None, runtime=None, *, label='', origin=1.0):
+    def __init__(self, tracker, values=None, runtime=None, *, label='', origin=0):
         """
         Load the tracker.
 
@@ -24,11 +24,11 @@ class Got10kTracker(got10k.trackers.Tracker):
         :param values: mapping of setting to value, for those that differ from the defaults.
         :param runtime: a `Runtime`.
         :param label: what got10k names its results; the tracker's name when ''.
-        :param origin: coordinate of the image's first pixel in the benchmark's boxes: 1 for
-            OTB, GOT-10k, LaSOT, UAV123 and Temple-Color, 0 for what counts from 0.
+        :param origin: coordinate of the first pixel in the benchmark's boxes: 1 for OTB, UAV123
+            and Temple-Color, 0 for the others.
         :raises SettingError: unknown tracker or setting.
         """
-        # Runs differ by their seed only, which is the same in each: one is enough.
+        # All repetitions would have the same seed; another seed is another label.
         super().__init__(label or tracker, is_deterministic=True)
         self._origin = np.array([origin, origin, 0, 0])
         self._tracker = Contender(self.name, tracker, dict(values or {}),
