@@ -59,14 +59,24 @@ def read_messages(reader, connections, start=None, stop=None):
     :return: yields (stamp of the header or None, receive time, message), nanoseconds.
     :raises SequenceError: the bag is damaged here.
     """
-    try:
-        for connection, received, data in reader.messages(connections, start, stop):
-            message = reader.deserialize(data, connection.msgtype)
-            header = getattr(message, 'header', None)
-            yield (nanoseconds(header.stamp) if header else None), received, message
-    except Exception as error:
-        raise SequenceError(f'bag {reader.paths[0]}, topic {connections[0].topic}: message cannot '
-                            f'be read: {error!r}') from error
+    for _, stamp, received, message in _read(reader, connections, start, stop):
+        yield stamp, received, message
+
+
+def read_topics(reader, connections, stamps_only):
+    """
+    Read several topics in one pass, since each pass reads the images too.
+
+    :param reader: from `open_bag`.
+    :param connections: of the topics.
+    :param stamps_only: topic whose messages are not kept, because they do not fit into memory.
+    :return: {topic: list of (stamp of the header or None, receive time, message or None)}.
+    :raises SequenceError: the bag is damaged.
+    """
+    topics = {connection.topic: [] for connection in connections}
+    for topic, stamp, received, message in _read(reader, connections, None, None):
+        topics[topic].append((stamp, received, None if topic == stamps_only else message))
+    return topics
 
 
 def find_topic(reader, path, topic, types):
@@ -90,6 +100,20 @@ def list_topics(reader):
     """Return the topics of a bag with types and message counts, for an error message."""
     return ', '.join(f'{topic} ({info.msgtype}, {info.msgcount} messages)'
                      for topic, info in reader.topics.items()) or 'no topics at all'
+
+
+def _read(reader, connections, start, stop):
+    """Yield (topic, stamp of the header or None, receive time, message)."""
+    try:
+        for connection, received, data in reader.messages(connections, start, stop):
+            message = reader.deserialize(data, connection.msgtype)
+            header = getattr(message, 'header', None)
+            stamp = nanoseconds(header.stamp) if header else None
+            yield connection.topic, stamp, received, message
+    except Exception as error:
+        topics = ', '.join(sorted({connection.topic for connection in connections}))
+        raise SequenceError(f'bag {reader.paths[0]}, topic {topics}: message cannot be read: '
+                            f'{error!r}') from error
 
 
 def _explain(path, error):

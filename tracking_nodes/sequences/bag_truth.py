@@ -5,7 +5,7 @@ import numpy as np
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences import messages
-from tracking_nodes.sequences.bag_file import find_topic, read_messages
+from tracking_nodes.sequences.bag_file import find_topic
 
 LOGGER = logging.getLogger(__name__)
 REGION_SUFFIX = '/region'
@@ -20,19 +20,32 @@ def find_truth_topic(reader):
                  and connection.topic.split('/')[-1] == 'ground_truth'), None)
 
 
-def read_truth(reader, path, topic, times):
+def truth_connections(reader, path, topic):
+    """
+    Return the connections of a ground-truth topic and of the exact numbers beside it, if any.
+
+    :param topic: of vision_msgs/Detection2DArray.
+    :raises SequenceError: no such topic.
+    """
+    found = find_topic(reader, path, topic, (messages.DETECTIONS,))
+    return found + [connection for connection in reader.connections
+                    if connection.topic == found[0].topic + REGION_SUFFIX
+                    and connection.msgtype == messages.REGION]
+
+
+def match_truth(path, topic, recorded, times):
     """
     Return the ground truth of every image.
 
-    :param reader: an open bag.
     :param path: of the bag, for messages.
     :param topic: of vision_msgs/Detection2DArray, one detection at most per message.
+    :param recorded: {topic: [(stamp, receive time, message)]} of `truth_connections`.
     :param times: (N,) int64, stamps of the images, nanoseconds.
     :return: boxes (N, 4), NaN where absent or without a message, and polygons (N, 8) or None.
-    :raises SequenceError: no such topic, several targets, or not one message fits an image.
+    :raises SequenceError: several targets, or not one message fits an image.
     """
-    stamps, boxes = _read_boxes(reader, path, topic)
-    regions = _read_regions(reader, topic, boxes)
+    stamps, boxes = _boxes(path, topic, recorded[topic])
+    regions = _regions(recorded.get(topic + REGION_SUFFIX, ()), boxes)
     chosen = match_stamps(times, stamps)
     unused = len(stamps) - len(np.unique(chosen[chosen >= 0]))
     if unused == len(stamps):
@@ -65,11 +78,10 @@ def match_stamps(times, stamps):
     return np.where(np.abs(ordered[nearest] - times) <= half_frame, order[nearest], -1)
 
 
-def _read_boxes(reader, path, topic):
+def _boxes(path, topic, recorded):
     """Return stamps (M,) and boxes (M, 4) of a topic, NaN rows for empty arrays."""
-    connections = find_topic(reader, path, topic, (messages.DETECTIONS,))
     stamps, boxes = [], []
-    for stamp, received, message in read_messages(reader, connections):
+    for stamp, received, message in recorded:
         if len(message.detections) > 1:
             ids = ', '.join(repr(detection.id) for detection in message.detections)
             raise SequenceError(f'bag {path}: {topic} has {len(message.detections)} targets '
@@ -82,7 +94,7 @@ def _read_boxes(reader, path, topic):
     return np.array(stamps, np.int64), np.array(boxes)
 
 
-def _read_regions(reader, topic, boxes):
+def _regions(recorded, boxes):
     """
     Return x, y, w, h and the polygon of every message, (M, 12), NaN where there is none.
 
@@ -90,14 +102,10 @@ def _read_regions(reader, topic, boxes):
     """
     regions = np.full((len(boxes), 12), np.nan)
     regions[:, :4] = boxes
-    connections = [connection for connection in reader.connections
-                   if connection.topic == topic + REGION_SUFFIX
-                   and connection.msgtype == messages.REGION]
-    exact = [message.data for _, _, message in read_messages(reader, connections)
-             ] if connections else []
-    if len(exact) != len(boxes):
+    if len(recorded) != len(boxes):
         return regions
-    for region, numbers in zip(regions, exact):
+    for region, (_, _, message) in zip(regions, recorded):
+        numbers = message.data
         if len(numbers) in (4, 12) and np.allclose(numbers[:4], region[:4], 0, ROUNDING):
             region[:len(numbers)] = numbers
     return regions

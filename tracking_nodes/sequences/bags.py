@@ -14,8 +14,9 @@ from tracking_nodes.errors import ImageError, SequenceError
 from tracking_nodes.imaging import decode_compressed, decode_image, JPEG_START, PNG_START
 from tracking_nodes.sequences import messages
 from tracking_nodes.sequences.bag_file import (bag_files, find_topic, list_topics, open_bag,
-                                               read_messages)
-from tracking_nodes.sequences.bag_truth import find_truth_topic, read_truth, REGION_SUFFIX
+                                               read_messages, read_topics)
+from tracking_nodes.sequences.bag_truth import (find_truth_topic, match_truth, REGION_SUFFIX,
+                                                truth_connections)
 from tracking_nodes.sequences.ground_truth import fit_to_video, read_ground_truth
 from tracking_nodes.sequences.sequence import camera_stamps, EncodedImage, Sequence
 
@@ -71,17 +72,19 @@ class BagSequence(Sequence):
         """
         self.path = Path(path)
         with open_bag(self.path) as reader:
-            connections = _image_connections(reader, self.path, image_topic)
-            self.image_topic = connections[0].topic
-            stamps, received = _read_times(reader, self.path, connections)
-            boxes, polygons = np.full((len(stamps), 4), np.nan), None
-            topic = ground_truth_topic or find_truth_topic(reader)
-            if ground_truth_file is not None:
-                truth = fit_to_video(read_ground_truth(ground_truth_file), len(stamps))
-                boxes, polygons = truth.boxes, truth.polygons
-            elif topic is not None:
-                times = stamps if stamps.all() else received
-                boxes, polygons = read_truth(reader, self.path, topic, times)
+            images = _image_connections(reader, self.path, image_topic)
+            self.image_topic = images[0].topic
+            topic = None if ground_truth_file else ground_truth_topic or find_truth_topic(reader)
+            truth = truth_connections(reader, self.path, topic) if topic else []
+            recorded = read_topics(reader, images + truth, stamps_only=self.image_topic)
+        stamps, received = _times(self.path, self.image_topic, recorded[self.image_topic])
+        boxes, polygons = np.full((len(stamps), 4), np.nan), None
+        if ground_truth_file:
+            known = fit_to_video(read_ground_truth(ground_truth_file), len(stamps))
+            boxes, polygons = known.boxes, known.polygons
+        elif topic:
+            boxes, polygons = match_truth(self.path, truth[0].topic, recorded,
+                                          stamps if stamps.all() else received)
         count = len(boxes)
         self._received = received
         stamps = _usable_stamps(stamps, received, f'bag {self.path}: topic {self.image_topic}')
@@ -204,12 +207,11 @@ def _image_connections(reader, path, topic):
     return find_topic(reader, path, found.pop(), IMAGE_TYPES)
 
 
-def _read_times(reader, path, connections):
+def _times(path, topic, recorded):
     """Return the header stamps and receive times of a topic, (N,) int64 each."""
-    times = [(stamp, received) for stamp, received, _ in read_messages(reader, connections)]
-    if not times:
-        raise SequenceError(f'bag {path}: topic {connections[0].topic} has no messages')
-    return np.array(times, np.int64).T
+    if not recorded:
+        raise SequenceError(f'bag {path}: topic {topic} has no messages')
+    return np.array([times[:2] for times in recorded], np.int64).T
 
 
 def _usable_stamps(stamps, received, what):
