@@ -1,0 +1,182 @@
+"""The HTML report in a real headless browser: plots drawn, a click leads to the frame."""
+import base64
+import re
+
+from browser import browser
+import cv2
+import numpy as np
+import pytest
+from result_folders import displaced, score, store
+
+from tracking_nodes.evaluation.report.writer import write_report
+from tracking_nodes.sequences.synthetic import SyntheticSequence
+
+FRAMES = 40
+# Text as it may come from a folder's name; none of it may become markup.
+HOSTILE = '<img src=x onerror="document.title=1"> & \'"'
+DIP = 14
+
+
+@pytest.fixture(scope='module')
+def clip():
+    clip = SyntheticSequence(FRAMES, 3, 'clip')
+    clip.attributes = ('OCC', 'SV')
+    return clip
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory, clip):
+    """Return results of two trackers on two sequences, with the frames of one in the page."""
+    folder = tmp_path_factory.mktemp('results')
+    other = SyntheticSequence(20, 4, HOSTILE)
+    lost = displaced(displaced(clip.boxes, DIP - 2, DIP + 2, 30), DIP, DIP, 10)
+    store(folder, 'dips', clip, lost)
+    store(folder, HOSTILE, clip, displaced(clip.boxes, 30, FRAMES, 500), seconds=0.02)
+    store(folder, 'dips', other, other.boxes)
+    store(folder, HOSTILE, other, other.boxes)
+    score(folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def page(folder, clip):
+    """Return a browser that shows the report, on its first sequence with images."""
+    write_report(folder, [clip])
+    with browser() as driver:
+        driver.get((folder / 'report.html').as_uri())
+        choose(driver, 'sequence', 'clip')
+        yield driver
+
+
+def choose(driver, name, value):
+    """Choose an option and wait for the frame it leads to."""
+    driver.execute_async_script('''
+        const [name, value, done] = arguments;
+        const list = document.getElementById(name);
+        list.value = value;
+        list.dispatchEvent(new Event('change', {bubbles: true}));
+        setTimeout(done, 300);''', name, value)
+
+
+def boxes_drawn(driver):
+    """Return {what: (x, y, w, h)} of the boxes in the frame."""
+    return {box.get_attribute('data-tracker'): [float(box.get_attribute(key)) for key in
+                                                ('x', 'y', 'width', 'height')]
+            for box in driver.find_elements('css selector', '#frame rect.box')}
+
+
+def click_plot(driver, frame):
+    """Click into the plot of overlap, where the first line has its point of this frame."""
+    from selenium.webdriver import ActionChains
+
+    svg = driver.find_element('css selector', '#overlap-plot figure > svg')
+    line = svg.find_element('css selector', 'path.series').get_attribute('d')
+    x = float(re.findall(r'[ML]([\d.]+) ', line)[frame])
+    width, height = map(float, svg.get_dom_attribute('viewBox').split()[2:])
+    shown = svg.rect
+    ActionChains(driver).scroll_to_element(svg).move_to_element_with_offset(
+        svg, round((x / width - 0.5) * shown['width']),
+        round((0.5 - 0.25) * shown['width'] * height / width)).click().perform()
+
+
+def test_the_page_runs_without_an_error_and_without_a_network(page):
+    assert [entry for entry in page.get_log('browser') if entry['level'] == 'SEVERE'] == []
+    assert page.title.startswith('Tracking benchmark')
+
+
+@pytest.mark.parametrize('place, lines', [
+    ('[data-plots="ope"] figure:nth-child(1)', 2), ('[data-plots="ope"] figure:nth-child(2)', 2),
+    ('#attribute-plot', 2), ('#overlap-plot', 2)])
+def test_plots_have_a_line_per_tracker_inside_of_the_frame(page, place, lines):
+    figure = page.find_element('css selector', place)
+    found = figure.find_elements('css selector', 'path.series')
+    assert len(found) == lines
+    frame = figure.find_element('css selector', 'rect.frame').rect
+    for line in found:
+        assert len(re.findall('[ML]', line.get_attribute('d'))) >= 20
+        assert line.rect['x'] >= frame['x'] - 2 and line.rect['y'] >= frame['y'] - 2
+        assert line.rect['x'] + line.rect['width'] <= frame['x'] + frame['width'] + 2
+        assert line.rect['width'] > 0.9 * frame['width']
+    assert len(page.find_elements('css selector', '#speed-plot circle.mark')) == 2
+
+
+@pytest.mark.parametrize('frame', [DIP, 3, 35])
+def test_a_click_in_the_plot_leads_to_that_frame_with_all_boxes(page, clip, frame):
+    click_plot(page, frame)
+    assert page.find_element('id', 'frame-number').text == f'frame {frame} of 0 to {FRAMES - 1}'
+    assert page.find_element('id', 'frame-note').text == ''
+    drawn = boxes_drawn(page)
+    assert set(drawn) == {'ground truth', 'dips', HOSTILE}
+    np.testing.assert_allclose(drawn['ground truth'], clip.boxes[frame], atol=0.051)
+    shift = 40 if frame == DIP else 0
+    np.testing.assert_allclose(drawn['dips'], clip.boxes[frame] + [shift, 0, 0, 0], atol=0.051)
+
+
+def test_the_image_shown_is_that_of_the_frame(page, clip):
+    click_plot(page, DIP)
+    image = page.find_element('css selector', '#frame image')
+    assert image.is_displayed() and image.rect['width'] > 200
+    data = base64.b64decode(image.get_attribute('href').partition('base64,')[2])
+    shown = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(float)
+    distances = [np.abs(shown - other).mean() for other in clip.images()]
+    assert np.argmin(distances) == DIP and distances[DIP] < 8
+
+
+def test_the_worst_dips_are_offered_and_lead_there(page):
+    click_plot(page, 3)
+    worst = page.find_elements('css selector', '#dips button')[1]
+    assert worst.text.startswith(f'dips: frame {DIP}, IoU ')
+    worst.click()
+    assert page.find_element('id', 'frame-number').text.startswith(f'frame {DIP} ')
+    marks = page.find_elements('css selector', '#overlap-plot path.dip')
+    assert {mark.get_attribute('data-frame') for mark in marks} == {str(DIP), '30'}
+
+
+def test_values_beside_the_frame_are_those_of_the_results(page):
+    click_plot(page, 35)
+    rows = {row.find_element('tag name', 'th').text: [cell.text for cell in row.find_elements(
+        'tag name', 'td')] for row in page.find_elements('css selector', '#frame-values tbody tr')}
+    assert rows['dips'] == ['1.00', '0.50', '']
+    assert rows[HOSTILE] == ['0.00', '0.50', '']
+
+
+def test_unticked_trackers_leave_plots_tables_and_frame(page):
+    click_plot(page, 3)
+    box = page.find_element('css selector', '#trackers input[value="dips"]')
+    box.click()
+    assert set(boxes_drawn(page)) == {'ground truth', HOSTILE}
+    assert len(page.find_elements('css selector', '#overlap-plot path.series')) == 1
+    assert not any(cell.is_displayed() for cell in
+                   page.find_elements('css selector', 'table [data-tracker="dips"]'))
+    box.click()
+    assert set(boxes_drawn(page)) == {'ground truth', 'dips', HOSTILE}
+
+
+def test_a_sequence_without_images_has_its_boxes_on_a_blank_one(page):
+    choose(page, 'sequence', HOSTILE)
+    try:
+        assert page.find_elements('css selector', '#frame image') == []
+        assert 'no images of this sequence' in page.find_element('id', 'frame-note').text
+        assert set(boxes_drawn(page)) == {'ground truth', 'dips', HOSTILE}
+    finally:
+        choose(page, 'sequence', 'clip')
+
+
+def test_names_stay_text(page):
+    assert page.find_elements('css selector', 'img') == []
+    assert any(row.get_attribute('data-name') == HOSTILE for row in
+               page.find_elements('css selector', '.sequences tr'))
+
+
+def test_a_frame_left_out_leads_to_the_nearest_and_says_so(page, folder, clip):
+    write_report(folder, [clip], frames_budget=0.1)
+    page.refresh()
+    choose(page, 'sequence', 'clip')
+    kept = sorted(page.execute_script('return viewer.embedded'))
+    assert DIP in kept and 0 < len(kept) < FRAMES
+    asked = next(frame for frame in range(FRAMES) if frame not in kept)
+    nearest = min(kept, key=lambda frame: abs(frame - asked))
+    click_plot(page, asked)
+    assert page.find_element('id', 'frame-number').text.startswith(f'frame {nearest} ')
+    assert page.find_element('id', 'frame-note').text == (
+        f'The page holds no image of frame {asked}; {nearest} is the nearest that it holds.')
