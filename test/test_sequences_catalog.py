@@ -3,9 +3,9 @@ import pickle
 
 import numpy as np
 import pytest
-
 from sequence_files import (BOXES, numbers, write_images, write_otb, write_text, write_uav,
                             write_video, ZERO_BASED)
+
 from tracking_nodes.errors import ImageError, SequenceError
 from tracking_nodes.sequences import ground_truth
 from tracking_nodes.sequences.catalog import find_sequences, open_sequences
@@ -230,7 +230,7 @@ def test_lists_of_lasot(tmp_path):
         write_text(folder / 'out_of_view.txt', ['0,0,0'])
     write_text(tmp_path / 'testing_set.txt', ['bird-2', 'car-1'])
     assert names(open_sequences(f'lasot_test:{tmp_path}')) == ['bird-2', 'car-1']
-    with pytest.raises(SequenceError, match='training_set.txt, which lists the videos of this '):
+    with pytest.raises(SequenceError, match='training_set.txt cannot be read'):
         open_sequences(f'lasot_train:{tmp_path}')
 
 

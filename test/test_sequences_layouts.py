@@ -3,9 +3,9 @@ import logging
 
 import numpy as np
 import pytest
-
 from sequence_files import (ABSENT, BOXES, numbers, ONE_BASED, picture, write_images, write_otb,
                             write_text, write_uav, write_video, ZERO_BASED)
+
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.catalog import open_sequences
 
@@ -158,7 +158,7 @@ def test_got10k_absence_and_cover(tmp_path):
     write_text(folder / 'absence.label', '010')
     write_text(folder / 'cover.label', '800')
     write_text(folder / 'cut_by_image.label', '001')
-    write_text(folder / 'meta_info.ini', ['[METAINFO]', 'url: https://example/a=b', 'anno_fps: 5Hz',
+    write_text(folder / 'meta_info.ini', ['[METAINFO]', 'url: https://example/a', 'anno_fps: 5Hz',
                                           'object_class: tank', 'motion_class: driving'])
     sequence, = open_sequences(folder)
     np.testing.assert_array_equal(sequence.boxes, [ZERO_BASED[0], ABSENT, ABSENT])
@@ -253,8 +253,9 @@ def test_mot_of_2015(tmp_path):
 
 
 def test_mot_of_2016_has_classes_and_visibility(tmp_path):
-    write_mot(tmp_path / 'MOT16-02', ['1,1,1,1,4,5,1,1,0.5', '2,1,1,1,4,5,1,1,0', '3,1,1,1,4,5,1,1,1',
-                                      '1,9,1,1,4,5,0,8,1', '2,9,1,1,4,5,0,8,1'])
+    write_mot(tmp_path / 'MOT16-02', ['1,1,1,1,4,5,1,1,0.5', '2,1,1,1,4,5,1,1,0',
+                                      '3,1,1,1,4,5,1,1,1', '1,9,1,1,4,5,0,8,1',
+                                      '2,9,1,1,4,5,0,8,1'])
     sequence, = open_sequences(tmp_path)
     np.testing.assert_array_equal(sequence.boxes, [[0, 0, 4, 5], ABSENT, [0, 0, 4, 5]])
     assert sequence.tags['full_occlusion'].tolist() == [False, True, False]

@@ -110,7 +110,7 @@ def test_targets_of_a_real_video(tracking_data):
     assert sum(np.isfinite(sequence.boxes[:, 0]).sum() for sequence in sequences) == len(rows)
     for sequence in sequences:
         own = rows[rows[:, 1] == int(sequence.name.split('.')[1])]
-        np.testing.assert_array_equal(sequence.boxes[own[:, 0].astype(int) - own[0, 0].astype(int)],
-                                      own[:, 2:])
+        frames = (own[:, 0] - own[0, 0]).astype(int)
+        np.testing.assert_array_equal(sequence.boxes[frames], own[:, 2:])
     last = sequences[-1]
     assert last.image(len(last) - 1).shape[2] == 3

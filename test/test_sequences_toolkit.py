@@ -1,9 +1,9 @@
 """The readers of the got10k toolkit see the same images and boxes as ours, on the same folders."""
 import numpy as np
 import pytest
-
 from sequence_files import BOXES, write_images, write_otb, write_text, write_uav
 from test_sequences_layouts import vid_xml
+
 from tracking_nodes.sequences.catalog import open_sequences
 
 datasets = pytest.importorskip('got10k.datasets')

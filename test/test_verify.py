@@ -4,8 +4,8 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-
 from sequence_files import picture, write_images, write_otb, write_text, write_video
+
 from tracking_nodes.cli import main
 from tracking_nodes.sequences.catalog import find_sequences, open_sequences
 from tracking_nodes.sequences.fingerprint import dataset_hash
@@ -125,7 +125,7 @@ def test_the_command(tmp_path, capsys, jobs):
     write_text(tmp_path / 'Two' / 'groundtruth_rect.txt', ['no numbers'])
     assert main(command) == 1
     shown = capsys.readouterr().out
-    assert "Two: error: ground truth" in shown and "line 1: 'no numbers'" in shown
+    assert 'Two: error: ground truth' in shown and "line 1: 'no numbers'" in shown
     assert '1 errors' in shown and 'hash' not in shown
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.bag_file import BAG_SUFFIXES
 from tracking_nodes.sequences.bags import BagSequence
+from tracking_nodes.sequences.ground_truth import read_text
 from tracking_nodes.sequences.layouts import find_layout, LAYOUTS
 from tracking_nodes.sequences.layouts.layout import image_folder
 from tracking_nodes.sequences.layouts.plain import find_images_only, find_video
@@ -92,7 +93,7 @@ def _folders(folder):
     folders = sorted(entry for entry in folder.iterdir()
                      if entry.is_dir() and not entry.name.startswith('.'))
     file, known = folder / 'list.txt', {entry.name for entry in folders}
-    names = file.read_text(encoding='utf-8-sig').split() if file.is_file() else []
+    names = read_text(file).split() if file.is_file() else []
     if not known.intersection(names):
         return folders
     for line, name in enumerate(names, 1):

@@ -59,6 +59,18 @@ def no_ground_truth(frames):
     return GroundTruth(np.full((frames, 4), np.nan))
 
 
+def read_text(file):
+    """
+    Return the text of one of a dataset's files, with any line end and without a byte order mark.
+
+    :raises SequenceError: missing, or no UTF-8.
+    """
+    try:
+        return Path(file).read_text(encoding='utf-8-sig')
+    except (OSError, UnicodeDecodeError) as error:
+        raise SequenceError(f'{file} cannot be read: {error}') from error
+
+
 def read_rows(file):
     """
     Return the numbers of a text file with one line per frame.
@@ -71,10 +83,7 @@ def read_rows(file):
     :raises SequenceError: unreadable, empty, not a number, or lines of different length; the
         message names file and line.
     """
-    try:
-        lines = Path(file).read_text(encoding='utf-8-sig').rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SequenceError(f'ground truth {file} cannot be read: {error}') from error
+    lines = read_text(file).rstrip().splitlines()
     if not lines:
         raise SequenceError(f'ground truth {file} is empty')
     rows = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from tracking_nodes.errors import SequenceError
+from tracking_nodes.sequences.ground_truth import read_text
 from tracking_nodes.sequences.layouts.got10k import GOT10K
 from tracking_nodes.sequences.layouts.lasot import LASOT
 from tracking_nodes.sequences.layouts.layout import Layout
@@ -49,7 +50,7 @@ def split_name(text):
 def _listed(path, list_folder, names=None, list_file=None):
     """Return the sequences of the folders with certain names, wherever they lie below `path`."""
     if list_file is not None:
-        names = _read_names(path / list_file)
+        names = read_text(path / list_file).split()
     found = [(sequence, {sequence.path.name, sequence.path.parent.name})
              for sequence in list_folder(path)]
     missing = [name for name in names if not any(name in places for _, places in found)]
@@ -57,15 +58,6 @@ def _listed(path, list_folder, names=None, list_file=None):
         raise SequenceError(f'{path} lacks {len(missing)} of the {len(names)} videos of this set: '
                             f'{", ".join(missing)}. Give the path alone for what is there')
     return [sequence for sequence, places in found if places & set(names)]
-
-
-def _read_names(file):
-    try:
-        names = file.read_text(encoding='utf-8').split()
-    except OSError as error:
-        raise SequenceError(f'{file}, which lists the videos of this set, cannot be read: '
-                            f'{error}') from error
-    return names
 
 
 def _counted(path, list_folder, count):

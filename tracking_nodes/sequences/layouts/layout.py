@@ -5,7 +5,7 @@ from typing import Callable
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import FolderSequence, has_images, image_files
-from tracking_nodes.sequences.ground_truth import fit_to_video, read_rows
+from tracking_nodes.sequences.ground_truth import fit_to_video, read_rows, read_text
 from tracking_nodes.sequences.sequence import DEFAULT_RATE
 
 
@@ -70,4 +70,4 @@ def read_attribute_flags(file, names):
 
 def read_words(file):
     """Return the words of a text file, [] where there is no file."""
-    return re.findall(r'\w+', file.read_text(encoding='utf-8')) if file.exists() else []
+    return re.findall(r'\w+', read_text(file)) if file.exists() else []

@@ -14,7 +14,7 @@ import numpy as np
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import FolderSequence, image_files
-from tracking_nodes.sequences.ground_truth import GroundTruth, read_rows
+from tracking_nodes.sequences.ground_truth import GroundTruth, read_rows, read_text
 from tracking_nodes.sequences.layouts.layout import Layout
 from tracking_nodes.sequences.layouts.vot import frame_rate
 from tracking_nodes.sequences.lazy import LazySequence
@@ -101,11 +101,11 @@ def _read_images(name, folder, truth, first):
 
 def _settings(folder):
     """Return the section `Sequence` of `seqinfo.ini`, {} where there is no file."""
-    parser = ConfigParser(interpolation=None)
+    parser, file = ConfigParser(interpolation=None), folder / 'seqinfo.ini'
     try:
-        parser.read(folder / 'seqinfo.ini', encoding='utf-8')
+        parser.read_string(read_text(file) if file.exists() else '')
     except Error as error:
-        raise SequenceError(f'{folder / "seqinfo.ini"} cannot be read: {error}') from error
+        raise SequenceError(f'{file} cannot be read: {error}') from error
     return parser['Sequence'] if parser.has_section('Sequence') else {}
 
 

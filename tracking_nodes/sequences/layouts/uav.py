@@ -10,7 +10,7 @@ import re
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import image_files
-from tracking_nodes.sequences.ground_truth import read_ground_truth
+from tracking_nodes.sequences.ground_truth import read_ground_truth, read_text
 from tracking_nodes.sequences.layouts.layout import (annotated_sequence, Layout,
                                                      read_attribute_flags)
 from tracking_nodes.sequences.lazy import LazySequence
@@ -62,7 +62,7 @@ def _ranges(root):
     """Return {name: (video, first frame, last frame)} of the archive's `configSeqs.m`."""
     return {match['name']: (match['folder'], int(match['start']), int(match['end']))
             for file in sorted(root.glob('configSeqs*.m'))
-            for match in RANGE.finditer(file.read_text(encoding='utf-8'))}
+            for match in RANGE.finditer(read_text(file))}
 
 
 def _video_folder(root, name, video):

@@ -7,7 +7,7 @@ have a file `sequence` that says where the images are and how many a second.
 """
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import image_files
-from tracking_nodes.sequences.ground_truth import read_flags, read_ground_truth
+from tracking_nodes.sequences.ground_truth import read_flags, read_ground_truth, read_text
 from tracking_nodes.sequences.layouts.layout import annotated_sequence, find_images, Layout
 from tracking_nodes.sequences.lazy import LazySequence
 from tracking_nodes.sequences.sequence import DEFAULT_RATE
@@ -32,7 +32,7 @@ def read_settings(file, separator):
     """Return the lines of a file of `name = value` as a dict, {} where there is no file."""
     if not file.exists():
         return {}
-    lines = (line.partition(separator) for line in file.read_text(encoding='utf-8').splitlines())
+    lines = (line.partition(separator) for line in read_text(file).splitlines())
     return {name.strip(): value.strip() for name, found, value in lines if found}
 
 
