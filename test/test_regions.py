@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from tracking_nodes.online.regions import cut
+from tracking_nodes.online.regions import cut, sample
 
 
 def noise(height=60, width=90, seed=0):
@@ -90,3 +90,35 @@ def test_an_unscaled_piece_is_no_view_of_the_image():
     before = region.pixels.copy()
     image[:] = 0
     np.testing.assert_array_equal(region.pixels, before)
+
+
+@pytest.mark.parametrize('side', [30.5, 100.0, 333.3])
+def test_sampled_squares_show_a_ramp_at_the_right_place(side):
+    rows, columns = np.mgrid[0:240, 0:320].astype(np.float64)
+    image = np.stack([columns * 0.7, rows, 0 * rows], axis=-1).round().astype(np.uint8)
+    size, centre = 64, np.array([150.3, 120.8])
+    square, = sample(image, centre, [side], size)
+    # Pixel k of the square has its centre at (k + 0.5) steps from the square's corner.
+    places = centre[:, None] - side / 2 + (np.arange(size) + 0.5) * side / size - 0.5
+    inside = (places > 1) & (places < np.array([[318], [238]]))
+    assert np.abs(square[32, :, 0] - 0.7 * places[0])[inside[0]].max() < 1.5
+    assert np.abs(square[:, 32, 1] - places[1])[inside[1]].max() < 1.5
+
+
+def test_sampling_averages_what_shrinks_and_repeats_the_edge():
+    board = (np.indices((240, 320)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    board = np.repeat(board[..., None], 3, axis=2)
+    grey, = sample(board, (160, 120), [200], 50)
+    assert np.abs(grey.astype(int) - 127).max() <= 2
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, 0] = 200
+    left, = sample(image, (-30, 10), [10], 10)
+    assert (left == 200).all()
+
+
+def test_one_point_at_several_scales_stays_one_point():
+    image = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    for small, side in zip(sample(image, (50, 50), [40, 60, 300], 101), (40, 60, 300)):
+        alone, = sample(image, (50, 50), [side], 101)
+        if side < 202:
+            assert np.abs(alone.astype(int) - small.astype(int)).mean() < 40

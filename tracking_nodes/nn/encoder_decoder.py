@@ -6,8 +6,6 @@ Two representations of a 255x255 patch come out of the encoder (Wang et al., IJC
 conv1 is padded by two pixels, which SiamFC's is not: only then are there 125 cells of conv1, and
 there still are 22 of conv5.
 """
-from typing import NamedTuple
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -24,19 +22,14 @@ _MEAN, _SPREAD = 118.0, 60.0
 _LAYERS = {'conv1': (96, 11, 2, 2, 1), 'conv2': (256, 5, 1, 0, 2), 'conv3': (384, 3, 1, 0, 1),
            'conv4': (384, 3, 1, 0, 2), 'conv5': (DEEP_CHANNELS, 3, 1, 0, 2)}
 # Channels, size, stride and padding that undo conv5 .. conv1 and the two poolings.
-_DECODER = ((128, 3, 1, 0), (128, 3, 1, 0), (96, 3, 1, 0), (64, 4, 2, 0), (48, 5, 1, 0),
-            (32, 3, 2, 0), (3, 11, 2, 2))
-
-
-class Representations(NamedTuple):
-    """fine: (N, 8, 125, 125). deep: (N, 256, 22, 22), or None where it was not asked for."""
-
-    fine: torch.Tensor
-    deep: torch.Tensor
+_DECODER = ((128, 3, 1, 0), (96, 3, 1, 0), (64, 3, 1, 0), (48, 4, 2, 0), (32, 5, 1, 0),
+            (16, 3, 2, 0), (3, 11, 2, 2))
 
 
 class Encoder(nn.Module):
     """The encoder; batch norms are there in training only and folded into the saved weights."""
+
+    has_deep = True
 
     def __init__(self, width=1.0, norms=False):
         """
@@ -55,40 +48,40 @@ class Encoder(nn.Module):
                                 nn.BatchNorm2d(out) if norms else nn.Identity())
             channels = out
         self.fine = nn.Conv2d(self.conv1.out_channels, FINE_CHANNELS, 3, padding=1)
+        # The semantic correlation is the logit of eq. 4 times a factor and plus an offset.
+        self.factor = nn.Parameter(torch.tensor(10.0))
+        self.offset = nn.Parameter(torch.tensor(-3.0))
 
-    def forward(self, patches, deep=None):
+    def first(self, patches):
         """
-        Return both representations.
+        Return conv1's maps, what both representations are made of.
 
-        :param patches: (N, 3, S, S), BGR, 0..255; S = 255 gives the sizes of the paper.
-        :param deep: slice of the patches that conv2 to conv5 see; None for all of them.
+        :param patches: (N, 3, S, S), BGR, 0..255.
+        :return: (N, C, S', S'); S = 255 gives 125 cells, four pixels more give two cells more.
         """
-        first = self._first(patches)
-        return Representations(self.fine(first),
-                               self._later(first if deep is None else first[deep]))
-
-    def fine_maps(self, patches):
-        """Return the fine-grained representation alone, (N, 8, S', S')."""
-        return self.fine(self._first(patches))
-
-    def deep_maps(self, patches):
-        """Return the semantic representation alone, (N, 256, S', S')."""
-        return self._later(self._first(patches))
-
-    def _first(self, patches):
         return functional.relu(self.norm1(self.conv1(normalised(patches))))
 
-    def _later(self, maps):
-        maps = functional.max_pool2d(maps, 3, 2)
+    def deep(self, first):
+        """Return the semantic representation of conv1's maps; 125 cells become (N, 256, 22, 22)."""
+        maps = functional.max_pool2d(first, 3, 2)
         maps = functional.relu(self.norm2(self.conv2(maps)))
         maps = functional.max_pool2d(maps, 3, 2)
         maps = functional.relu(self.norm3(self.conv3(maps)))
         maps = functional.relu(self.norm4(self.conv4(maps)))
         return self.conv5(maps)
 
+    def forward(self, patches):
+        """Return the fine-grained (N, 8, 125, 125) and the semantic maps of 255x255 patches."""
+        first = self.first(patches)
+        return self.fine(first), self.deep(first)
+
+    def logits(self, correlation):
+        """Return eq. 3's correlation as logits of eq. 4."""
+        return correlation * self.factor + self.offset
+
     def folded(self):
-        """Return the weights by name without batch norms, float32, detached."""
-        tensors = {}
+        """Return the weights by name without batch norms: float32, detached, contiguous."""
+        tensors = {name: getattr(self, name).detach().clone() for name in ('factor', 'offset')}
         for name in (*_LAYERS, 'fine'):
             conv, norm = getattr(self, name), getattr(self, f'norm{name[-1]}', None)
             weight, bias = conv.weight.detach(), conv.bias.detach()
@@ -96,8 +89,35 @@ class Encoder(nn.Module):
                 factor = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
                 weight = weight * factor[:, None, None, None]
                 bias = (bias - norm.running_mean) * factor + norm.bias.detach()
-            tensors[f'{name}.weight'], tensors[f'{name}.bias'] = weight.clone(), bias.clone()
+            tensors[f'{name}.weight'] = weight.contiguous().clone()
+            tensors[f'{name}.bias'] = bias.clone()
         return tensors
+
+
+class DcfNet(nn.Module):
+    """
+    DCFNet's two convolutions in place of the fine-grained branch (Wang et al., arXiv:1704.04057).
+
+    It sees patches at half the resolution, so that its cells are those of `Encoder.fine`.
+    """
+
+    has_deep = False
+
+    def __init__(self):
+        super().__init__()
+        self.feature = nn.Sequential(
+            nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1),
+            nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1))
+        self.register_buffer('mean', torch.tensor([104.0, 117.0, 123.0])[:, None, None],
+                             persistent=False)
+
+    def first(self, patches):
+        """Return patches (N, 3, S, S), BGR, 0..255, about zero on (S - 5) / 2 cells a side."""
+        return functional.avg_pool2d(patches[:, :, 2:-3, 2:-3] - self.mean, 2)
+
+    def fine(self, first):
+        """Return 32 channels on the same cells."""
+        return self.feature(first)
 
 
 class Decoder(nn.Sequential):
@@ -134,7 +154,10 @@ def load_encoder(weights='', models='', seed=0):
     found = read_weights(find_weights(weights, models)) if weights else default_weights(
         NETWORK, models)
     try:
-        encoder = Encoder(len(found.tensors['conv1.bias']) / _LAYERS['conv1'][0])
+        if 'feature.0.weight' in found.tensors:
+            encoder = DcfNet()
+        else:
+            encoder = Encoder(len(found.tensors['conv1.bias']) / _LAYERS['conv1'][0])
         encoder.load_state_dict(found.tensors)
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f'{found.origin} does not hold the encoder of EDCF: {error}'

@@ -51,3 +51,33 @@ def cut(image, centre, side, size):
     pixels = cv2.resize(piece, (size, size),
                         interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     return Region(pixels, left, top, size / side)
+
+
+def sample(image, centre, sides, size):
+    """
+    Resample squares around one point exactly, to fractions of a pixel; no `Region` is needed.
+
+    What shrinks by two or more is first averaged over whole pixels, then interpolated.
+
+    :param image: (H, W, 3) uint8; beyond the border its edge is repeated.
+    :param centre: (x, y) in pixels.
+    :param sides: of the squares, in pixels of the image.
+    :param size: of the results, in pixels.
+    :return: list of (size, size, 3) uint8, one per side.
+    """
+    factor = int(max(sides) / size)
+    origin = np.zeros(2)
+    if factor > 1:
+        cells = int(np.ceil(max(sides) / factor)) + 2
+        region = cut(image, centre, cells * factor, cells)
+        image, origin = region.pixels, np.array([region.left, region.top])
+    factor = max(factor, 1)
+    squares = []
+    for side in sides:
+        step = side / size / factor
+        # warpAffine counts pixel centres from 0, everything else here counts pixel corners.
+        left, top = (np.asarray(centre) - side / 2 - origin) / factor + 0.5 * step - 0.5
+        squares.append(cv2.warpAffine(
+            image, np.array([[step, 0, left], [0, step, top]]), (size, size),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE))
+    return squares
