@@ -132,7 +132,7 @@ class ImitationTraining(Training):
     def _forward(self, images):
         images = images.to(memory_format=torch.channels_last)
         with torch.autocast('cpu', dtype=torch.bfloat16):
-            return self.network.deep_maps(images).float()
+            return self.network(images)[1].float()
 
 
 def _patches(squares):

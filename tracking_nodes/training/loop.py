@@ -61,12 +61,23 @@ class Training(ABC):
             self.log_file.unlink(missing_ok=True)
 
     @abstractmethod
-    def losses(self, chosen):
+    def losses(self, batch):
         """
         Return the terms of the loss by name; their sum is minimised.
 
-        :param chosen: (B,) int64, the examples of this step, 0 .. examples - 1.
+        :param batch: what `batches` gives for one step.
         """
+
+    def batches(self, order):
+        """
+        Return an iterable over what the steps of an epoch train on.
+
+        :param order: (examples,) int64, a permutation of the examples' numbers.
+        """
+        return order[:self.steps * self.batch].split(self.batch)
+
+    def before_step(self):
+        """Change the gradients, such as cut their norm, before they are applied."""
 
     @abstractmethod
     def validate(self):
@@ -97,12 +108,14 @@ class Training(ABC):
         started, sums = time.monotonic(), []
         order = torch.randperm(self.examples, generator=self.generator)
         self.network.train()
-        with tqdm(range(self.steps), desc=f'epoch {self.epoch + 1}', unit='batch') as bar:
-            for step in bar:
+        with tqdm(self.batches(order), desc=f'epoch {self.epoch + 1}', unit='batch',
+                  total=self.steps) as bar:
+            for step, batch in enumerate(bar):
                 rate = self._set_rate(self.epoch * self.steps + step)
-                terms = self.losses(order[step * self.batch:(step + 1) * self.batch])
+                terms = self.losses(batch)
                 self.optimiser.zero_grad(set_to_none=True)
                 sum(terms.values()).backward()
+                self.before_step()
                 self.optimiser.step()
                 sums.append({name: term.item() for name, term in terms.items()})
                 bar.set_postfix(loss=f'{sum(sums[-1].values()):.3f}')

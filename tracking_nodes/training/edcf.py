@@ -1,0 +1,240 @@
+"""
+Train EDCF on pairs of patches: `python -m tracking_nodes.training.edcf --out FILE ...`.
+
+Pairs come from any sequences the package reads (`--sequences`, folders of ILSVRC VID, GOT-10k,
+videos, bags ...) and from synthetic clips (`--stills`). `--losses` says which terms of eq. 15 are
+trained: `low high recon` is EDCF and CACFNet+, `high recon` EDSiam, `high` SiamFC, `low` CACFNet.
+"""
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+import torch.utils.data
+
+from tracking_nodes.nn.correlation_filter import (
+    centre_cells, cosine_window, cross_correlate, gaussian_label, respond, solve_filter)
+from tracking_nodes.nn.encoder_decoder import (
+    Decoder, DEEP_CELLS, DEEP_STRIDE, Encoder, FINE_CELLS, FINE_STRIDE, normalised, PATCH)
+from tracking_nodes.sequences.catalog import open_sequences
+from tracking_nodes.training import edcf_losses
+from tracking_nodes.training.clips import read_stills
+from tracking_nodes.training.distillation import disturb
+from tracking_nodes.training.loop import add_options, exponential, Training
+from tracking_nodes.training.pairs import ClipViews, make_pair, PairRules, SequenceViews
+from tracking_nodes.training.tracking_check import TrackingCheck
+from tracking_nodes.trackers.edcf import EdcfSettings
+
+_MOMENTUM, _WEIGHT_DECAY = 0.9, 5e-4
+_GRADIENT_NORM = 5.0
+_LOSSES = ('low', 'high', 'recon')
+_HELD_OUT = 8           # every eighth sequence is kept for validation
+_RESPONSE = 17          # cells per side of the semantic response
+
+
+def main(arguments=None):
+    """Run the command line; `arguments` are those of the process where None."""
+    parser = argparse.ArgumentParser(
+        prog='python -m tracking_nodes.training.edcf', description='Train EDCF on pairs.',
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('--sequences', type=Path, nargs='*', default=[], metavar='PATH',
+                        help='annotated sequences, videos, bags or folders of them')
+    parser.add_argument('--stills', type=Path, metavar='DIR',
+                        help='folder with masked/ and stills/ for synthetic clips')
+    parser.add_argument('--synthetic', type=float, default=0.5,
+                        help='share of pairs from synthetic clips where both are given')
+    parser.add_argument('--losses', nargs='+', default=list(_LOSSES), choices=_LOSSES,
+                        help='terms of eq. 15')
+    parser.add_argument('--start', type=Path, metavar='FILE',
+                        help='checkpoint of edcf_imitation whose encoder to start from')
+    parser.add_argument('--width', type=float, default=1.0,
+                        help="factor on the channels of conv1 to conv4; 1 is the paper's")
+    parser.add_argument('--padding', type=float, default=EdcfSettings().padding,
+                        help='context around the target, in its sides')
+    parser.add_argument('--rates', type=float, nargs=2, default=(1e-2, 1e-5),
+                        metavar=('FIRST', 'LAST'), help='of the exponential decay')
+    parser.add_argument('--pairs', type=int, default=4000, help='pairs of an epoch')
+    parser.add_argument('--batch', type=int, default=16, help='pairs of a step')
+    parser.add_argument('--frames', type=int, default=120,
+                        help='frames kept in memory of one sequence')
+    parser.add_argument('--workers', type=int, default=0, help='processes that make pairs')
+    add_options(parser, epochs=10)
+    options = parser.parse_args(arguments)
+    if not options.sequences and options.stills is None:
+        parser.error('give --sequences, --stills or both')
+    torch.set_num_threads(options.threads)
+    sequences = [sequence for path in options.sequences for sequence in open_sequences(path)]
+    PairTraining(sequences, options).run()
+
+
+class Pairs(torch.utils.data.Dataset):
+    """Pairs by number: the same seed and number give the same pair, in any process."""
+
+    def __init__(self, sources, shares, rules, seed):
+        """
+        Hold the sources.
+
+        :param sources: objects with `draw(random) -> (View, View)`.
+        :param shares: how often each is drawn from, summing to 1.
+        :param rules: `PairRules`.
+        :param seed: of all draws.
+        """
+        self.sources, self.shares, self.rules, self.seed = sources, shares, rules, seed
+
+    def __getitem__(self, number):
+        """Return (template, search, shift), see `Pair`, as tensors with channels first."""
+        random = np.random.default_rng((self.seed, int(number)))
+        source = self.sources[random.choice(len(self.sources), p=self.shares)]
+        pair = make_pair(source.draw(random), self.rules, random)
+        template, search = (torch.from_numpy(patch).permute(2, 0, 1)
+                            for patch in (pair.template, pair.search))
+        return template, search, torch.tensor(pair.shift.tolist())
+
+
+class Network(nn.Module):
+    """Encoder and decoder, and the terms of eq. 15 on pairs."""
+
+    def __init__(self, width, losses, padding):
+        """
+        Make both; the decoder only where there is a reconstruction loss.
+
+        :param width: of the encoder.
+        :param losses: some of 'low', 'high', 'recon'.
+        :param padding: context around the target, in its sides.
+        """
+        super().__init__()
+        self.encoder, self.names = Encoder(width, norms=True), losses
+        self.decoder = Decoder() if 'recon' in losses else None
+        self.settings = EdcfSettings(padding=padding)
+        self.register_buffer('fade', cosine_window(FINE_CELLS, FINE_CELLS), persistent=False)
+
+    def forward(self, templates, searches, shifts):
+        """
+        Return the terms by name.
+
+        :param templates: (N, 3, W, W) BGR, 0..255, W the settings' `wide_patch`: the patch and the
+            contexts around it.
+        :param searches: (N, 3, 255, 255).
+        :param shifts: (N, 2) down and across, pixels of the target from the middle.
+        """
+        terms = {}
+        with torch.autocast(templates.device.type, torch.bfloat16):
+            first = self.encoder.first(searches)
+            if 'low' in self.names:
+                wide = self.encoder.first(templates)
+                fine_wide, fine = self.encoder.fine(wide), self.encoder.fine(first)
+                middle = centre_cells(wide, FINE_CELLS)
+            else:
+                middle = self.encoder.first(centre_cells(templates, PATCH))
+            if 'high' in self.names or 'recon' in self.names:
+                deep_template, deep = self.encoder.deep(middle), self.encoder.deep(first)
+            if 'recon' in self.names:
+                pictures = self.decoder(torch.cat([deep_template, deep]))
+        if 'low' in self.names:
+            terms['low'] = self._low(fine_wide.float(), fine.float(), shifts)
+        if 'high' in self.names:
+            terms['high'] = self._high(deep_template.float(), deep.float(), shifts)
+        if 'recon' in self.names:
+            truth = torch.cat([centre_cells(templates, PATCH), searches])
+            terms['recon'] = edcf_losses.reconstruction_loss(pictures.float(), normalised(truth))
+        return terms
+
+    def _low(self, wide, fine, shifts):
+        """Return eq. 8, the filter solved on the template and answered on the search patch."""
+        settings, cells = self.settings, FINE_CELLS
+        near, far = settings.context_cells, 2 * settings.context_cells
+        target = centre_cells(wide, cells) * self.fade
+        contexts = torch.stack([wide[..., top:top + cells, left:left + cells] for top, left in
+                                ((0, near), (far, near), (near, 0), (near, far))],
+                               dim=1) * self.fade
+        weights = solve_filter(target, gaussian_label(cells, cells, settings.label_cells),
+                               settings.ridge, contexts, settings.context_weight)
+        labels = torch.stack([gaussian_label(cells, cells, settings.label_cells,
+                                             shift / FINE_STRIDE) for shift in shifts])
+        return edcf_losses.tracking_loss_low(respond(fine * self.fade, weights), labels)
+
+    def _high(self, template, deep, shifts):
+        cells = DEEP_CELLS + 1 - _RESPONSE
+        logits = self.encoder.logits(cross_correlate(centre_cells(template, cells), deep))
+        labels = edcf_losses.semantic_labels(shifts, _RESPONSE, DEEP_STRIDE)
+        return edcf_losses.tracking_loss_high(logits, labels)
+
+
+class PairTraining(Training):
+    """Pairs, held-out pairs, and the network."""
+
+    def __init__(self, sequences, options):
+        """
+        Read what pairs are made of and make the network.
+
+        :param sequences: list of `Sequence`; every eighth is kept for validation.
+        :param options: of the command line.
+        """
+        seen = [sequence for index, sequence in enumerate(sequences) if index % _HELD_OUT]
+        held = sequences[::_HELD_OUT] if seen else []
+        rules = PairRules(options.padding, EdcfSettings(padding=options.padding).wide_patch, PATCH)
+        sources, shares = [], []
+        if seen:
+            sources.append(SequenceViews(seen, most=options.frames))
+            shares.append(1 - options.synthetic if options.stills else 1.0)
+        if options.stills:
+            sources.append(ClipViews(read_stills(options.stills)))
+            shares.append(1 - sum(shares))
+        self.pairs = Pairs(sources, shares, rules, options.seed)
+        self.held = Pairs([SequenceViews(held, most=options.frames)], [1.0], rules,
+                          options.seed) if held else None
+        self.check = TrackingCheck(held, options.padding, options.losses)
+        torch.manual_seed(options.seed)
+        network = Network(options.width, options.losses, options.padding)
+        if options.start:
+            state = torch.load(options.start, weights_only=True)['network']
+            network.encoder.load_state_dict(state)
+        network.to(memory_format=torch.channels_last)
+        optimiser = torch.optim.SGD(network.parameters(), lr=options.rates[0], momentum=_MOMENTUM,
+                                    weight_decay=_WEIGHT_DECAY)
+        super().__init__(options, network, optimiser, options.pairs, options.batch)
+
+    def batches(self, order):
+        numbers = (order + self.epoch * self.examples).tolist()
+        return torch.utils.data.DataLoader(self.pairs, self.batch, sampler=numbers,
+                                           drop_last=True, num_workers=self.options.workers)
+
+    def losses(self, batch):
+        return self._terms(batch, disturbed=True)
+
+    def before_step(self):
+        nn.utils.clip_grad_norm_(self.network.parameters(), _GRADIENT_NORM)
+
+    def validate(self):
+        """Return the terms on pairs of the held-out sequences, and how well those are tracked."""
+        if self.held is None:
+            return {}
+        loader = torch.utils.data.DataLoader(self.held, self.batch, sampler=range(128))
+        with torch.inference_mode():
+            rows = [self._terms(examples, disturbed=False) for examples in loader]
+        means = {f'held_{name}': float(np.mean([row[name].item() for row in rows]))
+                 for name in rows[0]}
+        return {**means, **self.check.score(self.network.encoder)}
+
+    def finished(self):
+        return self.network.encoder.folded(), {
+            'origin': 'tracking_nodes.training.edcf', 'losses': ' '.join(self.options.losses),
+            'padding': json.dumps(self.options.padding)}
+
+    def rate(self, done):
+        return exponential(*self.options.rates, done)
+
+    def _terms(self, examples, disturbed):
+        templates, searches, shifts = examples
+        templates, searches = templates.float(), searches.float()
+        if disturbed:
+            templates = disturb(templates, self.generator)
+            searches = disturb(searches, self.generator)
+        return self.network(templates.contiguous(memory_format=torch.channels_last),
+                            searches.contiguous(memory_format=torch.channels_last), shifts)
+
+
+if __name__ == '__main__':
+    main()
