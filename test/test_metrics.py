@@ -1,6 +1,4 @@
-"""The metrics against hand-made cases, the got10k toolkit and published results."""
-import json
-
+"""The metrics against hand-made cases; see test_agreement.py for the official tools."""
 from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
@@ -87,75 +85,3 @@ def test_scores_lie_in_their_declared_range_and_inputs_are_kept(seed, variant):
         assert metric.low <= values[metric.key] <= metric.high
     np.testing.assert_array_equal(boxes, before[0])
     np.testing.assert_array_equal(truth, before[1])
-
-
-@pytest.mark.parametrize('seed', range(5))
-def test_curves_equal_those_of_the_got10k_toolkit(seed):
-    pytest.importorskip('got10k')
-    from got10k import experiments as toolkit
-    boxes, truth = random_boxes(seed)
-    experiment = toolkit.ExperimentOTB.__new__(toolkit.ExperimentOTB)
-    experiment.nbins_iou, experiment.nbins_ce = 21, 51
-    replaced = np.concatenate([truth[:1], boxes[1:]])
-    success, precision = experiment._calc_curves(*experiment._calc_metrics(replaced, truth))
-    overlaps, errors = metrics.frame_scores(boxes, truth, 'got10k')
-    np.testing.assert_allclose(metrics.success_curve(overlaps), success, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(metrics.precision_curve(errors), precision, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize('seed', range(5))
-def test_ao_and_sr_equal_those_of_the_got10k_toolkit(seed):
-    pytest.importorskip('got10k')
-    from got10k import experiments as toolkit
-    from got10k.utils import metrics as reference
-    boxes, truth = random_boxes(seed)
-    experiment = toolkit.ExperimentGOT10k.__new__(toolkit.ExperimentGOT10k)
-    experiment.nbins_iou = 101
-    # rect_iou cuts the boxes in the arrays it is given
-    overlaps = reference.rect_iou(boxes[1:].copy(), truth[1:].copy(), bound=(180, 150))
-    ao, sr50, _, curve = experiment._evaluate(overlaps, np.ones(1))
-    values = metrics.got10k_scores(boxes, truth, (180, 150))
-    assert values['ao'] == pytest.approx(ao, abs=1e-9)
-    assert values['sr50'] == pytest.approx(sr50, abs=1e-9)
-    assert values['sr75'] == pytest.approx(curve[75], abs=1e-9)
-
-
-def published(folder, tracker):
-    """Return a tracker's published scores and [(boxes, truth, mean overlap)] by sequence."""
-    truths = json.loads((folder / 'OTB2015.json').read_text())
-    truths = {**{entry['name'].lower(): entry['gt_rect'] for key, entry in truths.items()
-                 if '_' not in key},
-              **{key.replace('_', '-'): entry['gt_rect'] for key, entry in truths.items()
-                 if '_' in key}}
-    scores = json.loads((folder / tracker / 'scores_tb100' / 'ALL.json').read_text())
-    rows = {}
-    for name, overlap in zip(scores['seqs'], scores['overlapScores'], strict=True):
-        path = folder / tracker / f'{name}.json'
-        if path.exists():
-            boxes = np.array(json.loads(path.read_text())[0]['res'], dtype=np.float64)
-            truth = np.array(truths[name.lower()], dtype=np.float64)
-            count = min(len(boxes), len(truth))
-            rows[name] = boxes[:count], truth[:count], overlap
-    return scores, rows
-
-
-@pytest.mark.parametrize('tracker, complete, agreeing',
-                         [('STRUCK', 100, 94), ('MEEM', 73, 70)])
-def test_mean_overlaps_equal_the_published_ones(tracking_data, tracker, complete, agreeing):
-    # The rest was scored against ground truth of other frames (ClifBar, Tiger1) or other boxes.
-    _, rows = published(tracking_data / 'reference' / 'otb', tracker)
-    assert len(rows) == complete
-    errors = [abs(metrics.frame_scores(boxes, truth, 'otb')[0].mean() - overlap)
-              for boxes, truth, overlap in rows.values()]
-    assert sum(error < 1e-9 for error in errors) >= agreeing
-
-
-def test_struck_has_its_published_auc_and_precision(tracking_data):
-    scores, rows = published(tracking_data / 'reference' / 'otb', 'STRUCK')
-    frames = [metrics.frame_scores(boxes, truth, 'otb') for boxes, truth, _ in rows.values()]
-    success = np.mean([metrics.success_curve(overlaps) for overlaps, _ in frames], axis=0)
-    precision = np.mean([metrics.precision_curve(errors) for _, errors in frames], axis=0)
-    assert success.mean() == pytest.approx(0.4617, abs=1e-3)
-    assert precision[20] == pytest.approx(0.6391, abs=1e-3)
-    np.testing.assert_allclose(success, scores['successRateList'], rtol=0, atol=1.5e-3)
-    np.testing.assert_allclose(precision, scores['precisionList'], rtol=0, atol=1.5e-3)

@@ -14,7 +14,9 @@ variant           first frame   frames without ground truth           as in
 `got10k`          ground truth  compared as they are                  got10k toolkit, `otb.py`
 ================  ============  ====================================  =========================
 
-They agree wherever every frame has ground truth and the first box is the given one.
+They agree wherever every frame has ground truth inside of the image and the first box is the
+given one. `otb` and `pysot` take a box whose corner lies left of or above the first pixel for no
+ground truth, in success; in precision `otb` asks for the corner again, `pysot` for the centre.
 """
 from dataclasses import dataclass
 
@@ -35,7 +37,8 @@ class Variant:
     How a tool treats the first frame and frames without ground truth.
 
     first: 'written' or 'truth'. absent: 'left out', 'otb' (overlap -1 and error -1, so that
-    every precision threshold counts it as a hit), 'missed' (overlap -1, error inf) or 'as is'.
+    every precision threshold counts it as a hit), 'pysot' (the same, but precision asks where the
+    centre is), 'missed' (overlap -1, error inf) or 'as is'.
     """
 
     first: str
@@ -45,7 +48,7 @@ class Variant:
 VARIANTS = {
     'visible': Variant('written', 'left out'),
     'otb': Variant('truth', 'otb'),
-    'pysot': Variant('written', 'otb'),
+    'pysot': Variant('written', 'pysot'),
     'pytracking': Variant('truth', 'missed'),
     'got10k': Variant('truth', 'as is'),
 }
@@ -81,8 +84,8 @@ METRICS = (
            'pools their frames', 0, 1, True),
     Metric('sr50', 'SR0.5', 'GOT-10k: share of those frames with IoU > 0.5', 0, 1, True),
     Metric('sr75', 'SR0.75', 'GOT-10k: share of those frames with IoU > 0.75', 0, 1, True),
-    Metric('nt2f', 'NT2F', 'normalised time to failure: share of frames before the first of ten in '
-           'a row with IoU <= 0.1 (failure as in VOT-ST2020)', 0, 1, True),
+    Metric('nt2f', 'NT2F', 'normalised time to failure: share of frames before the first of ten '
+           'in a row with IoU <= 0.1 (failure as in VOT-ST2020)', 0, 1, True),
     Metric('nt2f_zero', 'NT2F (IoU 0)', 'share of frames before the first with IoU 0 (failure as '
            'in VOT2013 to VOT2019)', 0, 1, True),
     Metric('fps', 'fps', 'frames divided by the sum of their seconds, start included',
@@ -171,8 +174,14 @@ def frame_scores(boxes, truth, variant='visible'):
         return overlaps[valid], errors[valid]
     if rule.absent == 'as is':
         return overlaps, errors
-    missed_error = -1 if rule.absent == 'otb' else np.inf
-    return np.where(valid, overlaps, -1), np.where(valid, errors, missed_error)
+    if rule.absent == 'missed':
+        return np.where(valid, overlaps, -1), np.where(valid, errors, np.inf)
+    # These tools count pixels from 1 and ask whether all numbers are above 0.
+    with np.errstate(invalid='ignore'):
+        corner = valid & (truth[:, :2] > -1).all(axis=1)
+        centre = valid & (_centres(truth) > -0.5).all(axis=1)
+    return (np.where(corner, overlaps, -1),
+            np.where(corner if rule.absent == 'otb' else centre, errors, -1))
 
 
 def score(boxes, truth, seconds, image_size, variant='visible'):

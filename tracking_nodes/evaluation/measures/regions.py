@@ -52,7 +52,8 @@ def _toolkit_overlap(box, region, image_size):
         return 0.0
     if len(region) == 4:
         return _share(*(_filled(_cut(shape, image_size), window) for shape in shapes))
-    return _share(_filled(_cut(shapes[0], image_size), window), _fill_polygon(region, window, True))
+    return _share(_filled(_cut(shapes[0], image_size), window),
+                  _fill_polygon(region, window, True))
 
 
 def _pysot_overlap(box, region, image_size):
@@ -123,28 +124,41 @@ def _fill_polygon(corners, window, tips):
     :param window: first and last pixel (left, top, right, bottom).
     :param tips: whether a row that is met in one point, or along an edge only, is filled.
     """
-    mask = np.zeros((window[3] - window[1] + 1, window[2] - window[0] + 1), dtype=bool)
     x, y = corners[0::2] - window[0], corners[1::2] - window[1]
-    rows, width = np.arange(mask.shape[0])[:, None], mask.shape[1]
+    rows, columns = np.arange(window[3] - window[1] + 1)[:, None], window[2] - window[0] + 1
     x_before, y_before = np.roll(x, 1), np.roll(y, 1)
-    rise = y_before - y
+    rise, run = y_before - y, x_before - x
     touched = (np.minimum(y, y_before) <= rows) & (rows <= np.maximum(y, y_before))
     if not tips:
         touched &= rise != 0
-    with np.errstate(divide='ignore', invalid='ignore'):
-        across = np.where(rise != 0, x + (rows - y) / rise * (x_before - x), x)
+    across = x + (rows - y) / np.where(rise == 0, 1, rise) * run * (rise != 0)
     nodes = np.where(touched, np.trunc(across), np.inf)
+    turns = run * np.roll(rise, 1) - rise * np.roll(run, 1)
+    # Four corners that all turn one way cannot cross; more could, as a star does.
+    if len(x) == 4 and ((turns >= 0).all() or (turns <= 0).all()):
+        return _between_outer_nodes(nodes, touched, columns, tips)
+    mask = np.zeros((len(rows), columns), dtype=bool)
     nodes.sort(axis=1)
     for row, count in enumerate(touched.sum(axis=1)):
-        _fill_row(mask[row], nodes[row, :count].astype(np.int64).tolist(), width, tips)
+        _fill_row(mask[row], nodes[row, :count].astype(np.int64).tolist(), tips)
     return mask
 
 
-def _fill_row(row, nodes, width, tips):
+def _between_outer_nodes(nodes, touched, columns, tips):
+    """Fill a convex polygon: every row has one stretch."""
+    left = nodes.min(axis=1, keepdims=True)
+    right = np.where(touched, nodes, -np.inf).max(axis=1, keepdims=True)
+    pixels = np.arange(columns)
+    mask = (left <= pixels) & (pixels <= right)
+    return mask if tips else mask & (left < right)
+
+
+def _fill_row(row, nodes, tips):
+    """Fill the stretches between pairs of sorted nodes."""
     index = 0
     while index < len(nodes) - 1:
         left, right = nodes[index], nodes[index + 1]
-        if left >= width:
+        if left >= len(row):
             break
         # A corner gives its row two equal nodes, of which one is enough.
         if left == right and not (tips and index == len(nodes) - 2):

@@ -18,8 +18,8 @@ METRICS = (
     *(Metric(f'eao_{year}_toolkit', f'EAO {year} (vot-toolkit)', 'expected average overlap over '
              f'{low}..{high} frames ({name}), as the Python toolkit has it', 0, 1, True)
       for year, (name, (low, high)) in _YEARS.items()),
-    Metric('accuracy', 'A', 'mean overlap of tracked frames but the ten from each start; mean over '
-           'repetitions, weighted by the length of sequences (vot-toolkit)', 0, 1, True),
+    Metric('accuracy', 'A', 'mean overlap of tracked frames but the ten from each start; mean '
+           'over repetitions, weighted by the length of sequences (vot-toolkit)', 0, 1, True),
     Metric('accuracy_pooled', 'A (pooled)', 'the same, averaged over repetitions in each frame, '
            'then over the frames of all sequences (MATLAB toolkit, pysot-toolkit)', 0, 1, True),
     Metric('failures', 'R', 'failures per sequence: mean over repetitions, weighted by the length '
@@ -103,7 +103,8 @@ def score_tracker(sequences, skip):
     mean_failures = float(np.average(failed, weights=lengths))
     accuracy = float(np.average([row['accuracy'] for row in values.values()], weights=lengths))
     overall = {
-        **{f'eao_{year}': reset.matlab_eao(matlab, limits) for year, (_, limits) in _YEARS.items()},
+        **{f'eao_{year}': reset.matlab_eao(matlab, limits)
+           for year, (_, limits) in _YEARS.items()},
         **{f'eao_{year}_toolkit': reset.toolkit_eao(toolkit, limits)
            for year, (_, limits) in _YEARS.items()},
         'accuracy': accuracy, 'accuracy_pooled': _mean(pooled), 'failures': mean_failures,
