@@ -8,6 +8,7 @@ from tracking_nodes.commands import compare
 from tracking_nodes.commands import list as listing
 from tracking_nodes.commands import profile
 from tracking_nodes.commands import report
+from tracking_nodes.commands import responses
 from tracking_nodes.commands import run
 from tracking_nodes.commands import verify
 from tracking_nodes.commands import video
@@ -15,7 +16,8 @@ from tracking_nodes.commands import vot_trackers
 from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
-COMMANDS = (listing, verify, run, compare, ablate, report, video, profile, vot_trackers)
+COMMANDS = (listing, verify, run, compare, ablate, report, responses, video, profile,
+            vot_trackers)
 
 
 def main(arguments=None):

@@ -42,6 +42,13 @@ def device_name(name):
     return torch.cuda.get_device_name(device) if device.type == 'cuda' else ''
 
 
+def computes_in_bfloat16():
+    """Return whether the CPU has instructions for bfloat16; elsewhere it is slower than float32."""
+    # Not in every PyTorch, and private: where it is missing, float32 is right anyway.
+    supported = getattr(torch.cpu, '_is_avx512_bf16_supported', None)
+    return supported is not None and bool(supported())
+
+
 def memory_in_use(device):
     """Return the bytes that tensors hold on a GPU; 0 for the CPU."""
     return torch.cuda.memory_allocated(device) if device.type == 'cuda' else 0

@@ -1,0 +1,51 @@
+"""`tracking_benchmark responses`: response maps of a tracker's configurations, side by side."""
+from tracking_nodes.commands import options as shared
+from tracking_nodes.errors import SettingError, TrackingError
+
+
+def add(commands):
+    """Add the subcommand."""
+    command = shared.add_command(
+        commands, 'responses', responses, 'draw response maps on the same search image',
+        "Leads the configurations of a correlation tracker (rows of its ablation) to one frame of "
+        'each sequence along the ground truth, and draws what each answers there.')
+    command.add_argument('--tracker', default='edcf', help='tracker (default: %(default)s)')
+    command.add_argument('--row', action='append', metavar='ROW',
+                         help='row of the ablation; repeatable (default: SiamFC, EDSiam, EDCF)')
+    command.add_argument('--frame', type=int, default=30, metavar='N',
+                         help='frame to draw, the first is 0 (default: %(default)s)')
+    command.add_argument('--out', required=True, metavar='FILE', help='.png, .svg or .pdf file')
+    shared.add_tracker_options(command)
+    shared.add_sequences(command)
+
+
+def responses(options):
+    """Write the figure."""
+    from pathlib import Path
+
+    from tracking_nodes.evaluation.contender import parse_contenders
+    from tracking_nodes.evaluation.response_figure import maps_on_frame, response_figure
+    from tracking_nodes.trackers import registry
+
+    cls = registry.tracker_class(options.tracker)
+    if not hasattr(cls, 'search_view'):
+        raise SettingError(f'{options.tracker} has no response map; edcf has')
+    if Path(options.out).suffix not in ('.png', '.svg', '.pdf'):
+        raise TrackingError(f'--out {options.out} is no .png, .svg or .pdf file')
+    runtime = shared.runtime(options)
+    base = parse_contenders([options.tracker], options.set, runtime)[0].values
+    trackers = {}
+    for row in options.row or ('SiamFC', 'EDSiam', 'EDCF'):
+        if row not in cls.ablation:
+            raise SettingError(f'{options.tracker} has no row {row!r}; known: '
+                               f'{", ".join(cls.ablation)}')
+        trackers[row] = registry.create(options.tracker, {**base, **cls.ablation[row]}, runtime)
+    rows = {}
+    for sequence in shared.open_all(options):
+        found = {row: maps_on_frame(tracker, sequence, options.frame)
+                 for row, tracker in trackers.items()}
+        patch = next(iter(found.values()))[0]
+        rows[sequence.name] = patch, {row: response for row, (_, response) in found.items()}
+    Path(options.out).parent.mkdir(parents=True, exist_ok=True)
+    response_figure(rows).savefig(options.out, dpi=150)
+    print(options.out)
