@@ -36,7 +36,8 @@ class Cluster:
                                '"tracking_nodes[ray]", or leave --ray out') from error
         self._ray, self._count, self._threads = ray, count, threads
         environment = {'env_vars': {'OMP_NUM_THREADS': str(threads)}}
-        options = {'log_to_driver': False, 'runtime_env': environment}
+        options = {'log_to_driver': False, 'logging_level': 'WARNING',
+                   'runtime_env': environment}
         if address == LOCAL:
             cpus = {'num_cpus': count * threads} if count else {}
             ray.init('local', include_dashboard=False, **cpus, **options)
@@ -72,7 +73,9 @@ class Cluster:
                 try:
                     outcome = self._ray.get(first)
                 except self._ray.exceptions.RayError as error:
-                    outcome = Outcome(error=f'{type(error).__name__}: {error}')
+                    # Ray puts a whole traceback into the message.
+                    outcome = Outcome(error=f'Ray: {str(error).splitlines()[-1]}',
+                                      details=str(error))
                 yield running.pop(first), outcome
         finally:
             self._ray.shutdown()
