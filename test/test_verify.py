@@ -97,7 +97,7 @@ def test_boxes(box, line, severity, text):
     assert findings(box) == [(severity, 'groundtruth_rect.txt:3', text)]
     write_text(box / 'groundtruth_rect.txt', [*INSIDE[:2], line, line])
     assert findings(box) == [(severity, 'groundtruth_rect.txt:3',
-                              f'{text}; and 1 more frames like it')]
+                              f'{text}; frames like this: 2')]
     # No tracker starts on a box without area or outside of the image.
     write_text(box / 'groundtruth_rect.txt', [line, *INSIDE[1:]])
     assert findings(box) == [('error' if severity == 'warning' else 'note',
@@ -120,13 +120,13 @@ def test_the_command(tmp_path, capsys, jobs):
     command = ['verify', '--jobs', jobs, str(tmp_path)]
     assert main(command) == 0
     assert capsys.readouterr().out.splitlines() == [
-        '2 sequences: 0 errors, 0 warnings, 0 notes',
-        f'8 frames, dataset hash {dataset_hash(open_sequences(tmp_path))}']
+        'sequences 2, errors 0, warnings 0, notes 0',
+        f'frames 8, dataset hash {dataset_hash(open_sequences(tmp_path))}']
     write_text(tmp_path / 'Two' / 'groundtruth_rect.txt', ['no numbers'])
     assert main(command) == 1
     shown = capsys.readouterr().out
     assert 'Two: error: ground truth' in shown and "line 1: 'no numbers'" in shown
-    assert '1 errors' in shown and 'hash' not in shown
+    assert 'errors 1' in shown and 'hash' not in shown
 
 
 def test_the_hash_is_of_the_data_and_not_of_the_place(tmp_path):

@@ -36,11 +36,11 @@ def verify(options):
             for finding in findings:
                 counts[finding.severity] += 1
                 tqdm.write(str(finding))
-    print(f'{len(sequences)} sequences: ' + ', '.join(
-        f'{count} {severity}s' for severity, count in counts.items()))
+    print(f'sequences {len(sequences)}, errors {counts["error"]}, warnings {counts["warning"]}, '
+          f'notes {counts["note"]}')
     if counts['error']:
         return 1
-    print(f'{sum(map(len, sequences))} frames, dataset hash {dataset_hash(sequences)}')
+    print(f'frames {sum(map(len, sequences))}, dataset hash {dataset_hash(sequences)}')
     return 0
 
 

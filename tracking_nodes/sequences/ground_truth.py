@@ -1,6 +1,7 @@
 """Ground-truth files: one line per frame, in the forms that the benchmarks use."""
 from dataclasses import dataclass, field, replace
 import logging
+import math
 from pathlib import Path
 import re
 
@@ -93,7 +94,7 @@ def read_rows(file):
         except ValueError:
             raise SequenceError(f'ground truth {file}, line {number}: {line!r} is not a list of '
                                 'numbers') from None
-        if len(rows[-1]) != len(rows[0]) or np.isinf(rows[-1]).any():
+        if len(rows[-1]) != len(rows[0]) or math.inf in map(abs, rows[-1]):
             raise SequenceError(f'ground truth {file}, line {number}: expected {len(rows[0])} '
                                 f'finite numbers or NaN as in line 1, got {line!r}')
     rows = np.array(rows, dtype=np.float64)

@@ -181,5 +181,5 @@ def _summarise(findings):
     if len(others) > 1:
         first = others[0]
         others = [Finding(first.severity, first.place,
-                          f'{first.text}; and {len(others) - 1} more frames like it')]
+                          f'{first.text}; frames like this: {len(others)}')]
     return errors + others
