@@ -13,6 +13,8 @@ def add_options(parser):
                              'them (default: ope)')
     parser.add_argument('--repetitions', type=int, metavar='N',
                         help='run a trial at most N times where the protocol wants more')
+    parser.add_argument('--frames', type=int, metavar='N',
+                        help='only the first N frames of each sequence, for a quick look')
     parser.add_argument('--overwrite', action='store_true',
                         help='delete what DIR holds of these trackers and protocols first')
     _add_division(parser.add_argument_group(
@@ -52,7 +54,7 @@ def run_all(contenders, options):
     with logging_redirect_tqdm():
         try:
             scores = run_benchmark(
-                contenders, shared.open_all(options), options.out, protocols=protocols,
+                contenders, sequences_of(options), options.out, protocols=protocols,
                 executor=_executor(options), variant=options.variant,
                 overwrite=options.overwrite, repetitions=options.repetitions)
         except BenchmarkError as error:
@@ -66,6 +68,16 @@ def run_all(contenders, options):
         print(protocol_table(protocol, scores[protocol.name]) if protocol.folder else
               text_table(score_folder(options.out, options.variant)))
     return status, scores
+
+
+def sequences_of(options):
+    """Return the `Sequence`s asked for, cut off where only their beginning is."""
+    from tracking_nodes.sequences.excerpt import Excerpt
+
+    sequences = shared.open_all(options)
+    if options.frames is None:
+        return sequences
+    return [Excerpt(sequence, options.frames) for sequence in sequences]
 
 
 def protocols_of(options):

@@ -146,22 +146,24 @@ class _Book:
         """Write what came of a job, and settle its trial."""
         label = cell.contender.label
         error = outcome.error or self._other_weights(label, outcome.made_with)
-        cell.settle(trial.name, outcome.run if not error else None)
         if error:
             self.failures.append(Failure(label, cell.protocol.name, cell.sequence.name,
                                          trial.name, error, outcome.details))
             results.write_json(self._folder / FAILURES,
                                {'failures': [asdict(one) for one in self.failures]})
-        elif trial.name not in cell.superfluous:
-            place = self._place(cell.protocol, label)
-            record = {'label': label, 'sequence': cell.sequence.name,
-                      'attributes': list(cell.sequence.attributes),
-                      'fingerprint': self._fingerprint(cell.sequence),
-                      'made_by': self._made_by(cell),
-                      'made_with': {**outcome.made_with, 'dataset': self._dataset}}
-            results.write_result(
-                place.parent, place.name, results.file_name(cell.sequence.name, trial),
-                results.Result.of(outcome.run, cell.sequence, record, trial))
+            cell.settle(trial.name)
+            return
+        place, name = self._place(cell.protocol, label), results.file_name(
+            cell.sequence.name, trial)
+        record = {'label': label, 'sequence': cell.sequence.name,
+                  'attributes': list(cell.sequence.attributes),
+                  'fingerprint': self._fingerprint(cell.sequence),
+                  'made_by': self._made_by(cell),
+                  'made_with': {**outcome.made_with, 'dataset': self._dataset}}
+        results.write_result(place.parent, label, name, results.Result.of(
+            outcome.run, cell.sequence, record, trial))
+        # As it will be read after an interruption: files round, and trials are compared.
+        cell.settle(trial.name, results.read_result(place.parent, label, name).run)
         self._tidy(cell)
 
     def _tidy(self, cell):
