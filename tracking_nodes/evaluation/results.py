@@ -146,7 +146,7 @@ def read_result(folder, tracker, name):
         events, ages = (_optional(Path(f'{stem}_{what}.txt')) for what in ('event', 'age'))
         run = Run(boxes, scores, present > 0, seconds, tuple(record['image_size']),
                   None if events is None else events.astype(np.int8), ages)
-        trial = Trial(**record.get('trial', {}))
+        trial = _trial(record.get('trial', {}))
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise TrackingError(f'results of {name} in {stem.parent} cannot be read '
                             f'({error}); delete {stem.name}{_RECORD} and run it again') from error
@@ -267,6 +267,11 @@ def _array(rows, width=None):
     width = width or max(len(row) for row in rows if row is not None)
     return np.array([[np.nan] * width if row is None else row for row in rows],
                     dtype=np.float64).reshape(-1, width)
+
+
+def _trial(content):
+    box = content.get('box')
+    return Trial(**{**content, 'box': None if box is None else tuple(box)})
 
 
 def _optional(path):
