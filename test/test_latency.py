@@ -270,6 +270,10 @@ def test_scores_are_of_the_paired_boxes_with_the_offline_ones_beside():
     assert scores.overall['answered'] == pytest.approx((online.events != SKIPPED).mean())
     assert set(scores.overall) == {metric.key for metric in protocol.metrics}
     assert set(scores.curves) == {'success', 'precision', 'age'}
+    half = {'csrt': {'clip': trials, 'begun': {ONLINE: trials[ONLINE]}},
+            'kcf': {'begun': {ONLINE: trials[ONLINE]}}}
+    assert protocol.score(half)['csrt'].overall == scores.overall
+    assert list(protocol.score(half)) == ['csrt']
 
 
 def test_named_profiles_of_the_package_are_found():
