@@ -120,7 +120,7 @@ def test_killed_twice_and_resumed_a_run_ends_with_the_numbers_of_an_uninterrupte
     for earliest in (total // 5, total // 2):
         process = subprocess.Popen([*command, '--out', str(killed)], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while len(list(killed.rglob('*_run.json'))) < earliest and time.monotonic() < end:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.3))

@@ -113,7 +113,7 @@ class _Book:
     def __init__(self, folder, identities, dataset):
         self.failures = []
         self._folder, self._identities, self._dataset = Path(folder), identities, dataset
-        self._weights, self._fingerprints = {}, {}
+        self._weights, self._threads, self._fingerprints = {}, {}, {}
         (self._folder / FAILURES).unlink(missing_ok=True)
 
     def take_up(self, cells):
@@ -131,7 +131,9 @@ class _Book:
             for name in results.stored(place.parent).get(place.name, ()):
                 result = results.read_result(place.parent, place.name, name)
                 _refuse_mixture(result.record.get('made_by', {}), now, place, name)
-                self._other_weights(place.name, result.record.get('made_with', {}))
+                made_with = result.record.get('made_with', {})
+                self._other_weights(place.name, made_with)
+                self._threads.setdefault(place.name, made_with.get('threads'))
                 cell, trial = by_place.get((place, name), (None, None))
                 if cell is None:
                     continue
@@ -162,6 +164,7 @@ class _Book:
                   'made_with': {**outcome.made_with, 'dataset': self._dataset}}
         results.write_result(place.parent, label, name, results.Result.of(
             outcome.run, cell.sequence, record, trial))
+        self._warn_of_threads(label, outcome.made_with['threads'])
         # As it will be read after an interruption: files round, and trials are compared.
         cell.settle(trial.name, results.read_result(place.parent, label, name).run)
         self._tidy(cell)
@@ -196,6 +199,14 @@ class _Book:
             return ''
         return (f'the weights are {weights}, but other results of {label} were made with '
                 f'{before}; overwrite them, or give all machines the same files')
+
+    def _warn_of_threads(self, label, threads):
+        before = self._threads.setdefault(label, threads)
+        if before != threads:
+            _log.warning('%s: results made with %s threads stand beside others made with %s; '
+                         'sums of many threads round differently, and a tracker that learns '
+                         'may follow another path', label, threads, before)
+            self._threads[label] = threads
 
 
 def _run(cells, book, executor):

@@ -48,14 +48,15 @@ class Contender:
                 'settings': self._class().settings_class.parse(self.values).as_dict(),
                 'runtime': asdict(self.runtime), 'code': code}
 
-    def device_name(self):
-        """Return the model of the GPU or CPU it computes on in this process, once created."""
+    def place(self):
+        """Return the model of the GPU or CPU it computes on here, once created, and threads."""
         # A tracker that has not even loaded PyTorch, as OpenCV's, computes on the CPU.
-        if self.tracker not in PEERS and 'torch' in sys.modules:
-            from tracking_nodes.nn import device
+        if self.tracker in PEERS or 'torch' not in sys.modules:
+            return {'device': _cpu_name(), 'threads': cv2.getNumThreads()}
+        from tracking_nodes.nn import device
 
-            return device.device_name(self.runtime.device) or _cpu_name()
-        return _cpu_name()
+        return {'device': device.device_name(self.runtime.device) or _cpu_name(),
+                'threads': device.threads()}
 
     def _class(self):
         return PEERS.get(self.tracker) or registry.tracker_class(self.tracker)

@@ -49,6 +49,11 @@ def computes_in_bfloat16():
     return supported is not None and bool(supported())
 
 
+def threads():
+    """Return the number of threads that PyTorch computes with on the CPU."""
+    return torch.get_num_threads()
+
+
 def memory_in_use(device):
     """Return the bytes that tensors hold on a GPU; 0 for the CPU."""
     return torch.cuda.memory_allocated(device) if device.type == 'cuda' else 0

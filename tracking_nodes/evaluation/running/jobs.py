@@ -3,8 +3,6 @@ from dataclasses import dataclass, field
 import time
 import traceback
 
-import cv2
-
 from tracking_nodes.evaluation.contender import Contender, surroundings
 from tracking_nodes.evaluation.protocols.base import Protocol, Trial
 from tracking_nodes.evaluation.run import Run
@@ -101,5 +99,4 @@ class Performer:
         # So that the first frame is not slower than the others.
         tracker.warm_up()
         self._contender, self._tracker = contender, tracker
-        self._made_with = {**surroundings(), 'device': contender.device_name(),
-                           'threads': cv2.getNumThreads(), 'weights': weights}
+        self._made_with = {**surroundings(), **contender.place(), 'weights': weights}
