@@ -141,8 +141,8 @@ def test_frames_of_all_passes_count_together():
 
 # Of the box x=100, y=50, w=40, h=20 that counts pixels from 1: worked out by hand.
 SHIFTED = {
-    'left': (95, 50, 40, 20), 'right': (105, 50, 40, 20), 'up': (100, 47, 40, 20),
-    'down': (100, 53, 40, 20), 'topLeft': (96, 48, 44, 22), 'topRight': (100, 48, 44, 22),
+    'left': (96, 50, 40, 20), 'right': (104, 50, 40, 20), 'up': (100, 48, 40, 20),
+    'down': (100, 52, 40, 20), 'topLeft': (96, 48, 44, 22), 'topRight': (100, 48, 44, 22),
     'bottomLeft': (96, 50, 44, 22), 'bottomRight': (100, 50, 44, 22),
     'scale_8': (104, 52, 32, 16), 'scale_9': (102, 51, 36, 18), 'scale_11': (98, 49, 44, 22),
     'scale_12': (96, 48, 48, 24),
@@ -153,6 +153,11 @@ SHIFTED = {
 def test_spatial_robustness_shifts_and_scales_the_first_box(kind):
     found = perturbed_box([99, 49, 40, 20], kind, (320, 240))
     np.testing.assert_array_equal(found + [1, 1, 0, 0], SHIFTED[kind])
+
+
+def test_shifts_are_rounded_up_to_whole_pixels():
+    for kind, expected in (('left', (94, 49, 41, 23)), ('down', (99, 52, 41, 23))):
+        np.testing.assert_array_equal(perturbed_box([99, 49, 41, 23], kind, (320, 240)), expected)
 
 
 def test_perturbed_boxes_are_cut_at_the_image():

@@ -3,8 +3,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tracking_nodes.evaluation.metrics import (frames_per_second, got10k_overlaps, mean_frame_rate,
-                                               mean_values, Metric, success_curve)
+from tracking_nodes.evaluation.metrics import (frames_per_second, got10k_overlaps, has_truth,
+                                               mean_frame_rate, mean_values, Metric,
+                                               success_curve)
 from tracking_nodes.evaluation.ope import first_target
 from tracking_nodes.evaluation.protocols.base import Curve, Scores, Trial
 from tracking_nodes.evaluation.protocols.ope import OnePass
@@ -48,7 +49,7 @@ class Got10k(OnePass):
 
     def misfit(self, sequence):
         return super().misfit(sequence) or (
-            '' if np.isfinite(sequence.boxes[first_target(sequence) + 1:]).all(axis=1).any() else
+            '' if has_truth(sequence.boxes).sum() > 1 else
             'only one frame has ground truth')
 
     def trials(self, sequence):

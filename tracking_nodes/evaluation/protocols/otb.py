@@ -2,9 +2,9 @@
 OTB's temporal and spatial robustness evaluation (Wu, Lim, Yang: CVPR 2013, PAMI 2015).
 
 Both run a sequence many times from the ground truth's neighbourhood and count the frames of all
-runs of a sequence together. Starts and boxes are those of the authors' benchmark, in MATLAB
-(`splitSeqTRE`, `shiftInitBB`) and Python (tracker_benchmark), which count pixels from 1. Its
-Python copy widens the box for the shift `down` instead of moving it; here it moves.
+runs of a sequence together. Starts and boxes are those of the authors' MATLAB code (`splitSeqTRE`,
+`shiftInitBB`), which counts pixels from 1. Its Python copy, tracker_benchmark, differs: a shift is
+one pixel longer where a tenth of the side is whole, and `down` widens the box.
 """
 from dataclasses import dataclass
 
@@ -70,14 +70,15 @@ class TemporalRobustness(_ManyPasses):
 
     def trials(self, sequence):
         known, last = self._starts(sequence), len(sequence) - 1
-        # As the authors' code has it, counted from 1: equal steps, and the last possible start.
+        # As the authors have it, counted from 1: equal steps, and the last possible start.
         steps = np.floor(np.arange(1, len(known), len(known) / (self.segments - 1)))
         places = [*steps.astype(int), len(known)]
         return [Trial(f'segment{number:02d}', int(known[place - 1]), last)
                 for number, place in enumerate(places, 1)]
 
     def _starts(self, sequence):
-        known = np.flatnonzero(has_truth(sequence.boxes))
+        inside = (sequence.boxes[:, :2] > -1).all(axis=1)
+        known = np.flatnonzero(has_truth(sequence.boxes) & inside)
         return known[known <= len(sequence) - self.shortest]
 
 
@@ -113,9 +114,9 @@ def perturbed_box(box, kind, image_size):
         x, y, w, h = (_round(value) for value in (x + w / 2 - ratio * w / 2,
                                                   y + h / 2 - ratio * h / 2, ratio * w, ratio * h))
     elif kind in ('left', 'right'):
-        x += _round(0.1 * w + 0.5) * (-1 if kind == 'left' else 1)
+        x += np.ceil(0.1 * w) * (-1 if kind == 'left' else 1)
     elif kind in ('up', 'down'):
-        y += _round(0.1 * h + 0.5) * (-1 if kind == 'up' else 1)
+        y += np.ceil(0.1 * h) * (-1 if kind == 'up' else 1)
     else:
         if kind.endswith('Left'):
             x = _round(x - 0.1 * w)
