@@ -263,6 +263,19 @@ def test_real_time_repeats_boxes_as_the_toolkit_does(monkeypatch, seed):
     assert len(set(expected)) < count
 
 
+def test_real_time_with_a_profile_does_not_depend_on_the_machine(tmp_path):
+    file = tmp_path / 'slow.yaml'
+    file.write_text('device: made up\ntrackers:\n'
+                    '- {tracker: any, start: 10, locate: 160, learn: 0, gather: 10}\n')
+    protocol, clip = protocols.get(f'vot_realtime:{file}'), Clip(moving(20))
+    assert protocol.name == 'vot_realtime:slow' and protocol.folder == 'vot_realtime_slow'
+    run = protocol.run(Scripted(moving(20)), clip, protocol.trials(clip)[0])
+    # Three slow frames are forgiven; then 170 ms leave 120 to make up, two frames of 50.
+    expected = [0, 1, 2, 3, 4, 4, 4, 7, 7, 7, 10, 10, 10, 13, 13, 13, 16, 16, 16, 19]
+    np.testing.assert_array_equal(run.boxes, moving(20)[expected])
+    assert run.seconds[[0, 1, 5]].tolist() == pytest.approx([0.01, 0.17, 0])
+
+
 def test_got10k_repeats_only_trackers_that_differ():
     clip, protocol = Clip(moving(6)), protocols.get('got10k')
     first, second, _ = (protocol.run(Scripted(moving(6)), clip, trial)

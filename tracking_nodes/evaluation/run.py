@@ -84,11 +84,16 @@ class Recorder:
         self.keep(index, box, 1.0, True, time.perf_counter() - begin)
 
     def follow(self, tracker, index, image):
-        """Let the tracker locate and learn, and write its answer down."""
+        """
+        Let the tracker locate and learn, and write its answer down.
+
+        :return: whether the tracker's model changed.
+        """
         begin = time.perf_counter()
         found = tracker.locate(image)
-        tracker.learn()
+        changed = tracker.learn()
         self.keep(index, found.box, found.score, found.present, time.perf_counter() - begin)
+        return changed
 
     def keep(self, index, box, score, present, seconds=0.0):
         """Write one answer down."""

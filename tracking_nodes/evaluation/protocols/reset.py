@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracking_nodes.evaluation.latency_profile import find_profile, Profile
 from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.metrics import has_truth
 from tracking_nodes.evaluation.ope import first_target
@@ -79,18 +80,33 @@ class RealTime(ResetBased):
     """
     Frames come at a fixed rate whatever the tracker does.
 
-    rate: frames per second. grace: how many slow frames after each start are forgiven.
+    rate: frames per second. grace: how many slow frames after each start are forgiven. profile:
+    how long each stage takes, for a score that does not depend on this machine; None to take the
+    times that are measured while it runs.
     """
 
     name: str = 'vot_realtime'
     repetitions: int = 1
     rate: float = 20.0
     grace: int = 3
+    profile: Profile = None
 
-    summary = 'as vot, with a frame every 1/20 s: a late tracker repeats its box (VOT2017 on)'
+    summary = ("as vot, with a frame every 1/20 s: a late tracker repeats its box (VOT2017 on); "
+               "'vot_realtime:PROFILE' for the latencies of another device")
+
+    @classmethod
+    def with_option(cls, option):
+        """
+        Return the protocol with simulated latencies.
+
+        :param option: name of a profile that the package brings, or path of a YAML file.
+        :raises SettingError: there is no such profile, or it cannot be read.
+        """
+        profile = find_profile(option)
+        return cls(f'vot_realtime:{profile.name}', profile=profile)
 
     def _worker(self, tracker, recorder):
-        return _RealTimeWorker(tracker, recorder, 1 / self.rate, self.grace)
+        return _RealTimeWorker(tracker, recorder, self)
 
 
 class _Worker:
@@ -103,7 +119,7 @@ class _Worker:
         self.recorder.start(self.tracker, index, image, box)
 
     def follow(self, index, image):
-        self.recorder.follow(self.tracker, index, image)
+        return self.recorder.follow(self.tracker, index, image)
 
 
 class _RealTimeWorker(_Worker):
@@ -114,27 +130,35 @@ class _RealTimeWorker(_Worker):
     interval, frames repeat the box before; what is left of it is then forgotten.
     """
 
-    def __init__(self, tracker, recorder, interval, grace):
+    def __init__(self, tracker, recorder, protocol):
         super().__init__(tracker, recorder)
-        self.interval, self.grace = interval, grace
+        self.interval, self.grace = 1 / protocol.rate, protocol.grace
         self.forgiven, self.behind = 0, 0.0
+        self.latencies = protocol.profile and protocol.profile.stages(tracker)
+        self.random = np.random.default_rng([tracker.runtime.seed,
+                                             *recorder.sequence.name.encode()])
 
     def start(self, index, image, box):
         super().start(index, image, box)
         self.forgiven, self.behind = self.grace, 0.0
-        self._fall_behind(self.recorder.seconds[index])
+        self._fall_behind(index, ('start',))
 
     def follow(self, index, image):
         if self.behind > self.interval:
             self.behind -= self.interval
             self.recorder.keep(index, self.recorder.boxes[index - 1],
                                self.recorder.scores[index - 1], self.recorder.present[index - 1])
-            return
+            return False
         self.behind = 0.0
-        super().follow(index, image)
-        self._fall_behind(self.recorder.seconds[index])
+        changed = super().follow(index, image)
+        self._fall_behind(index, ('locate', 'learn' if changed else 'gather'))
+        return changed
 
-    def _fall_behind(self, seconds):
+    def _fall_behind(self, index, stages):
+        if self.latencies:
+            self.recorder.seconds[index] = sum(
+                self.latencies[stage].draw(self.random) for stage in stages) / 1e9
+        seconds = self.recorder.seconds[index]
         if seconds > self.interval and self.forgiven > 0:
             self.forgiven -= 1
         elif seconds > self.interval:
