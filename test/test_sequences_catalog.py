@@ -1,4 +1,5 @@
 """From a path to sequences: what is read when, in which order, and what is no sequence."""
+from pathlib import Path
 import pickle
 
 import numpy as np
@@ -6,11 +7,14 @@ import pytest
 from sequence_files import (BOXES, numbers, write_images, write_otb, write_text, write_uav,
                             write_video, ZERO_BASED)
 
+from tracking_nodes.cli import main
 from tracking_nodes.errors import ImageError, SequenceError
 from tracking_nodes.sequences import ground_truth
 from tracking_nodes.sequences.catalog import find_sequences, open_sequences
+from tracking_nodes.sequences.layouts import LAYOUTS
 from tracking_nodes.sequences.layouts.otb_lists import OTB_2013, OTB_2015, OTB_50
 from tracking_nodes.sequences.layouts.uav import find_uav
+from tracking_nodes.sequences.named_sets import NAMED_SETS
 
 
 def write_clip(folder):
@@ -240,3 +244,11 @@ def test_a_path_may_look_like_a_set(tmp_path, monkeypatch):
     assert names(open_sequences('otb2013:mine')) == ['Box']
     with pytest.raises(SequenceError, match='unknown:mine does not exist'):
         open_sequences('unknown:mine')
+
+
+def test_every_layout_and_set_is_listed_and_documented(capsys):
+    assert main(['list']) == 0
+    listed = capsys.readouterr().out
+    documented = (Path(__file__).parents[1] / 'docs' / 'datasets.md').read_text()
+    for name in [layout.name for layout in LAYOUTS] + [*NAMED_SETS, 'bag']:
+        assert f'\n  {name} ' in listed and f'`{name}`' in documented

@@ -1,5 +1,4 @@
 """A sequence whose frames are image files."""
-from pathlib import Path
 import re
 
 from tracking_nodes.errors import ImageError, SequenceError
@@ -39,13 +38,13 @@ class FolderSequence(Sequence):
         """
         Hold the files of a sequence.
 
-        :param files: paths, one per frame of `truth`.
+        :param files: list of `pathlib.Path`, one per frame of `truth`.
         :param truth: `GroundTruth`.
         :param rate: camera rate in Hz.
         :raises SequenceError: not one file per frame.
         """
         super().__init__(name, truth.boxes, camera_stamps(len(files), rate), truth.polygons,
-                         attributes, truth.tags, [Path(file) for file in files])
+                         attributes, truth.tags, files)
         if len(files) != len(truth):
             raise SequenceError(f'{name} has {len(files)} images for {len(truth)} boxes')
         self._truth = truth
