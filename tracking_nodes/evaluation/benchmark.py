@@ -6,22 +6,19 @@ job's result is written when it ends, its record last, and what is there is not 
 may be interrupted at any moment, by `kill -9` too. A job that fails does not stop the others;
 it is named at the end and tried again by the next run.
 """
-from dataclasses import asdict, dataclass
-import hashlib
-import json
 import logging
 from pathlib import Path
 
-from tracking_nodes.errors import BenchmarkError, SettingError
+from tracking_nodes.errors import BenchmarkError
 from tracking_nodes.evaluation import protocols as known_protocols, results
 from tracking_nodes.evaluation.metrics import score
+from tracking_nodes.evaluation.running.book import Book, FAILURES
 from tracking_nodes.evaluation.running.folder_lock import locked
 from tracking_nodes.evaluation.running.here import Here
 from tracking_nodes.evaluation.running.plan import in_order, make_cells
 from tracking_nodes.evaluation.running.progress import Progress
 from tracking_nodes.sequences.fingerprint import dataset_hash
 
-FAILURES = 'failures.json'
 _NAMED_AT_MOST = 10
 _log = logging.getLogger(__name__)
 
@@ -49,14 +46,12 @@ def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=Non
     """
     protocols = protocols or [known_protocols.get('ope')]
     cells = make_cells(contenders, protocols, sequences, repetitions)
-    identities = {contender.label: contender.identity() for contender in contenders}
+    book = Book(folder, contenders, dataset_hash(sequences))
     with locked(folder):
-        results.remove_partial_files(folder)
         if overwrite:
             for protocol in protocols:
                 for contender in contenders:
                     results.forget(Path(folder) / protocol.folder, contender.label)
-        book = _Book(folder, identities, dataset_hash(sequences))
         book.take_up(cells)
         try:
             _run(cells, book, executor or Here())
@@ -95,120 +90,6 @@ def score_stored(folder, label, name, variant):
                  variant)
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A job that failed: what it was, the error in one line, and the traceback."""
-
-    tracker: str
-    protocol: str
-    sequence: str
-    trial: str
-    error: str
-    details: str
-
-
-class _Book:
-    """Keeps a results folder: knows what it holds, and enters what comes in."""
-
-    def __init__(self, folder, identities, dataset):
-        self.failures = []
-        self._folder, self._identities, self._dataset = Path(folder), identities, dataset
-        self._weights, self._threads, self._fingerprints = {}, {}, {}
-        (self._folder / FAILURES).unlink(missing_ok=True)
-
-    def take_up(self, cells):
-        """
-        Settle the trials that the folder already holds.
-
-        :raises SettingError: it holds results of the same name that something else made.
-        """
-        by_place = {(self._place(cell.protocol, cell.contender.label),
-                     results.file_name(cell.sequence.name, trial)): (cell, name)
-                    for cell in cells for name, trial in cell.trials.items()}
-        made_by = {self._place(cell.protocol, cell.contender.label): self._made_by(cell)
-                   for cell in cells}
-        for place, now in made_by.items():
-            for name in results.stored(place.parent).get(place.name, ()):
-                result = results.read_result(place.parent, place.name, name)
-                _refuse_mixture(result.record.get('made_by', {}), now, place, name)
-                made_with = result.record.get('made_with', {})
-                self._other_weights(place.name, made_with)
-                self._threads.setdefault(place.name, made_with.get('threads'))
-                cell, trial = by_place.get((place, name), (None, None))
-                if cell is None:
-                    continue
-                if result.record.get('fingerprint') != self._fingerprint(cell.sequence):
-                    raise SettingError(f'{place} holds results of another sequence named '
-                                       f'{cell.sequence.name}; give a new folder, or overwrite')
-                cell.settle(trial, result.run)
-        for cell in cells:
-            self._tidy(cell)
-
-    def enter(self, cell, trial, outcome):
-        """Write what came of a job, and settle its trial."""
-        label = cell.contender.label
-        error = outcome.error or self._other_weights(label, outcome.made_with)
-        if error:
-            self.failures.append(Failure(label, cell.protocol.name, cell.sequence.name,
-                                         trial.name, error, outcome.details))
-            results.write_json(self._folder / FAILURES,
-                               {'failures': [asdict(one) for one in self.failures]})
-            cell.settle(trial.name)
-            return
-        place, name = self._place(cell.protocol, label), results.file_name(
-            cell.sequence.name, trial)
-        record = {'label': label, 'sequence': cell.sequence.name,
-                  'attributes': list(cell.sequence.attributes),
-                  'fingerprint': self._fingerprint(cell.sequence),
-                  'made_by': self._made_by(cell),
-                  'made_with': {**outcome.made_with, 'dataset': self._dataset}}
-        results.write_result(place.parent, label, name, results.Result.of(
-            outcome.run, cell.sequence, record, trial))
-        self._warn_of_threads(label, outcome.made_with['threads'])
-        # As it will be read after an interruption: files round, and trials are compared.
-        cell.settle(trial.name, results.read_result(place.parent, label, name).run)
-        self._tidy(cell)
-
-    def _tidy(self, cell):
-        """Take back the results of trials that turned out to be superfluous."""
-        place = self._place(cell.protocol, cell.contender.label)
-        for name in cell.superfluous:
-            stem = results.file_name(cell.sequence.name, cell.trials[name])
-            (place / f'{stem}_run.json').unlink(missing_ok=True)
-
-    def _place(self, protocol, label):
-        return self._folder / protocol.folder / label
-
-    def _made_by(self, cell):
-        made_by = {**self._identities[cell.contender.label], 'protocol': cell.protocol.options()}
-        # As it will be read: JSON knows no tuples.
-        return json.loads(json.dumps(made_by))
-
-    def _fingerprint(self, sequence):
-        if sequence.name not in self._fingerprints:
-            digest = hashlib.sha256(dataset_hash([sequence]).encode())
-            digest.update(sequence.stamps.tobytes())
-            self._fingerprints[sequence.name] = digest.hexdigest()[:16]
-        return self._fingerprints[sequence.name]
-
-    def _other_weights(self, label, made_with):
-        """Return in words that a contender's weights are not those of its other results, or ''."""
-        weights = made_with.get('weights', {})
-        before = self._weights.setdefault(label, weights)
-        if before == weights:
-            return ''
-        return (f'the weights are {weights}, but other results of {label} were made with '
-                f'{before}; overwrite them, or give all machines the same files')
-
-    def _warn_of_threads(self, label, threads):
-        before = self._threads.setdefault(label, threads)
-        if before != threads:
-            _log.warning('%s: results made with %s threads stand beside others made with %s; '
-                         'sums of many threads round differently, and a tracker that learns '
-                         'may follow another path', label, threads, before)
-            self._threads[label] = threads
-
-
 def _run(cells, book, executor):
     """Perform all jobs that are not settled."""
     everything = sum(len(cell.trials) for cell in cells)
@@ -243,17 +124,3 @@ def _summary(failures, path):
     return '\n  '.join([
         f'{len(failures)} jobs failed, all others are done; the same command tries them again:',
         *lines, *([f'and {more} more'] if more else []), f'in full: {path}'])
-
-
-def _refuse_mixture(old, new, place, name):
-    changed = []
-    for key in new:
-        before, now = old.get(key), new[key]
-        if isinstance(now, dict) and isinstance(before, dict):
-            changed += [f'{part} = {before.get(part)!r}, now {now.get(part)!r}'
-                        for part in {**before, **now} if before.get(part) != now.get(part)]
-        elif before != now:
-            changed.append(f'{key} = {before!r}, now {now!r}')
-    if changed:
-        raise SettingError(f'{place} holds results ({name}) made with other '
-                           f'settings: {"; ".join(changed)}. Give a new folder, or overwrite')
