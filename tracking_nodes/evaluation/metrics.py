@@ -68,10 +68,12 @@ class Metric:
 
 METRICS = (
     Metric('auc', 'success AUC', 'mean share of frames with IoU > t, t = 0, 0.05 .. 1 '
-           '(21 thresholds, OTB); a perfect tracker has 20/21', 0, 20 / 21, True),
-    Metric('dp20', 'precision at 20 px', 'share of frames with centre error <= 20 px (OTB)',
+           '(21 thresholds, OTB); a perfect tracker has 20/21; which frames count: --variant',
+           0, 20 / 21, True),
+    Metric('dp20', 'precision at 20 px', 'share of frames with centre error <= 20 px (OTB); '
+           'which frames count: --variant', 0, 1, True),
+    Metric('os50', 'OS0.5', 'share of frames with IoU > 0.5; which frames count: --variant',
            0, 1, True),
-    Metric('os50', 'OS0.5', 'share of frames with IoU > 0.5', 0, 1, True),
     Metric('cle', 'CLE', 'mean centre error in pixels over frames with ground truth',
            0, np.inf, False),
     Metric('mean_overlap', 'mean overlap', 'mean IoU over frames with ground truth', 0, 1, True),
