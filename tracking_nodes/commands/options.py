@@ -42,7 +42,8 @@ def add_variant(parser):
 def add_sequences(parser, count='+'):
     """Add the sequences or bags, and the topics of bags."""
     parser.add_argument('sequences', nargs=count, metavar='SEQUENCE_OR_BAG',
-                        help='sequence folder, folder of sequences, video or bag')
+                        help='sequence folder, folder of sequences, SET:FOLDER of a '
+                             'published set ("list" names them), video or bag')
     parser.add_argument('--image-topic', metavar='TOPIC', help='image topic of bags')
     parser.add_argument('--ground-truth-topic', metavar='TOPIC',
                         help='Detection2DArray topic of bags')

@@ -56,7 +56,7 @@ def _parser():
         prog='dataset_to_bag', description='Convert tracking sequences to rosbag2: images on a '
         'camera topic, ground truth as vision_msgs/Detection2DArray.')
     parser.add_argument('sequences', nargs='+', metavar='SEQUENCE',
-                        help='sequence folder (OTB, VOT, GOT-10k, UAV123, TLD), folder of '
+                        help='sequence folder of a benchmark, SET:FOLDER, folder of '
                              'several, image folder, video or bag')
     parser.add_argument('out', metavar='OUT',
                         help='bag to write; with several sequences, the folder for their bags')
