@@ -7,6 +7,7 @@ from tracking_nodes.commands import ablate
 from tracking_nodes.commands import compare
 from tracking_nodes.commands import list as listing
 from tracking_nodes.commands import profile
+from tracking_nodes.commands import recorded
 from tracking_nodes.commands import report
 from tracking_nodes.commands import responses
 from tracking_nodes.commands import run
@@ -16,7 +17,7 @@ from tracking_nodes.commands import vot_trackers
 from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
-COMMANDS = (listing, verify, run, compare, ablate, report, responses, video, profile,
+COMMANDS = (listing, verify, run, compare, ablate, report, responses, video, profile, recorded,
             vot_trackers)
 
 

@@ -44,6 +44,11 @@ def add_sequences(parser, count='+'):
     parser.add_argument('sequences', nargs=count, metavar='SEQUENCE_OR_BAG',
                         help='sequence folder, folder of sequences, SET:FOLDER of a '
                              'published set ("list" names them), video or bag')
+    add_topics(parser)
+
+
+def add_topics(parser):
+    """Add the topics of bags, and the ground truth of those that hold none."""
     parser.add_argument('--image-topic', metavar='TOPIC', help='image topic of bags')
     parser.add_argument('--ground-truth-topic', metavar='TOPIC',
                         help='Detection2DArray topic of bags')

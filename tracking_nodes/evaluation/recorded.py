@@ -4,8 +4,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracking_nodes.errors import SequenceError
-from tracking_nodes.evaluation.metrics import has_truth
-from tracking_nodes.evaluation.ope import Run
+from tracking_nodes.evaluation.measures.latency import newest_outputs
+from tracking_nodes.evaluation.metrics import has_truth, repeat_missing
+from tracking_nodes.evaluation.ope import first_target, Run
+from tracking_nodes.evaluation.run import SKIPPED, STARTED, TRACKED
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,45 @@ def match_answers(answers, sequence):
     height, width = next(iter(sequence.images())).shape[:2]
     run = Run(boxes, scores, present, _intervals(answers.received, rows), (width, height))
     return run, sum(row is None for row in rows[first:])
+
+
+def pair_answers(answers, sequence):
+    """
+    Return the run as its user saw it: each frame with the newest answer received by its stamp.
+
+    This is latency-aware evaluation, `protocols.latency`, of a system that ran. The answer to the
+    first frame with ground truth is that box, known at once. An answer without a target repeats
+    the box before it and is not present.
+
+    :param answers: `Answers`, received on the clock of the stamps, as a bag that was recorded
+        while the camera ran has them.
+    :param sequence: the `Sequence` with the camera's images and their stamps.
+    :return: a `Run` with ages; its events say which frames were answered.
+    :raises SequenceError: as `match_answers`, or the clock was another one.
+    """
+    run, _ = match_answers(answers, sequence)
+    first, stamps = first_target(sequence), sequence.stamps
+    received = np.round(1e9 * answers.received).astype(np.int64)
+    late = (received - answers.stamps) / 1e9
+    if late.min() < 0 or np.median(late) > (stamps[-1] - stamps[0]) / 1e9:
+        raise SequenceError(f'answers to {sequence.name} were received {late.min():.3f} to '
+                            f'{late.max():.3f} s after the stamps of their images: their clock is '
+                            'not that of the stamps (was a bag replayed?), so their age is unknown')
+    order = np.argsort(answers.stamps, kind='stable')
+    order = order[answers.stamps[order] > stamps[first]]
+    boxes = np.concatenate([sequence.boxes[first:first + 1], answers.boxes[order]])
+    about = np.concatenate([stamps[first:first + 1], answers.stamps[order]])
+    out = np.concatenate([stamps[first:first + 1], received[order]])
+    scores = np.concatenate([[1.0], np.nan_to_num(answers.scores[order])])
+    chosen = newest_outputs(stamps[first:], about, out)
+    before = np.full(first, np.nan)
+    events = np.where(np.isin(stamps, about), TRACKED, SKIPPED).astype(np.int8)
+    events[first] = STARTED
+    return Run(np.concatenate([np.full((first, 4), np.nan), repeat_missing(boxes)[chosen]]),
+               np.nan_to_num(np.concatenate([before, scores[chosen]])),
+               np.concatenate([before == 0, np.isfinite(boxes).all(axis=1)[chosen]]),
+               run.seconds, run.image_size, events,
+               np.concatenate([before, (stamps[first:] - about[chosen]) / 1e9]))
 
 
 def _intervals(received, rows):

@@ -38,13 +38,14 @@ class Detections(NamedTuple):
 
     stamps: (N,) int64, nanoseconds, of the array's header. boxes: (N, 4), the detection with the
     best score, NaN rows for empty arrays. scores: (N,), NaN likewise. ids: list of N str, ''
-    likewise.
+    likewise. received: (N,) int64, nanoseconds, when the bag's recorder got them.
     """
 
     stamps: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
     ids: list
+    received: np.ndarray
 
 
 class BagSequence(Sequence):
@@ -144,10 +145,10 @@ def read_detections(path, topic):
             if message.detections:
                 best = max(message.detections, key=messages.detection_score)
                 row = (messages.detection_box(best), messages.detection_score(best), best.id)
-            rows.append((stamp or received, *row))
-    stamps, boxes, scores, ids = zip(*rows) if rows else ((), (), (), ())
+            rows.append((stamp or received, *row, received))
+    stamps, boxes, scores, ids, received = zip(*rows) if rows else ((), (), (), (), ())
     return Detections(np.array(stamps, np.int64), np.array(boxes, float).reshape(-1, 4),
-                      np.array(scores, float), list(ids))
+                      np.array(scores, float), list(ids), np.array(received, np.int64))
 
 
 def write_bag(sequence, path, storage='mcap', compressed=True, rate=None,
