@@ -33,8 +33,9 @@ function ticks(low, high, wanted) {
 
 function decades(low, high) {
   const found = [];
+  const factors = Math.log10(high / low) > 2 ? [1] : [1, 2, 5];
   for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
-    found.push(...[1, 2, 5].map(factor => Number((factor * 10 ** power).toPrecision(3))));
+    found.push(...factors.map(factor => Number((factor * 10 ** power).toPrecision(3))));
   }
   return found.filter(value => value >= low && value <= high);
 }

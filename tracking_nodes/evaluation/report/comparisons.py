@@ -4,7 +4,11 @@ from tracking_nodes.evaluation.report import one_pass
 from tracking_nodes.evaluation.report.speed import SPEED
 from tracking_nodes.evaluation.report.tables import Column, Table
 
-_PIXELS_AND_RATES = {'cle', 'fps', 'fps_got10k'}
+# What tables by sequence and by tag show, where a protocol has it.
+BY_SEQUENCE = ('auc', 'ao', 'f_score', 'accuracy', 'failures', 'nt2f')
+BY_TAG = ('accuracy_pooled', 'failure_rate')
+# These numbers are large: pixels, milliseconds, rates.
+_ONE_DIGIT = {'cle', 'fps', 'fps_got10k', 'lost', 'age_mean', 'age_p50', 'age_p95', 'age_max'}
 
 
 def overall(scored):
@@ -17,17 +21,15 @@ def overall(scored):
 
 
 def by_sequence(scored):
-    """Return sequences x trackers of a protocol's first metric, or None where it has none."""
-    metric = next((metric for metric in scored.metrics if any(
-        row.get(metric.key) is not None for entry in scored.trackers.values()
-        for row in entry['sequences'].values())), None)
-    if metric is None:
-        return None
-    return Table(
-        f'{_file(scored)}_sequences', f'{scored.name}: {metric.name} by sequence', 'sequence',
-        _competitors(scored.labels, metric),
-        [(name, [scored.trackers[label]['sequences'].get(name, {}).get(metric.key)
-                 for label in scored.labels]) for name in scored.sequences], across=True)
+    """Return sequences x trackers, a table for each of `BY_SEQUENCE` that the protocol has."""
+    rows = {label: scored.trackers[label]['sequences'] for label in scored.labels}
+    return _by(scored, rows, BY_SEQUENCE, 'sequence', scored.sequences)
+
+
+def by_tag(scored):
+    """Return tags of frames x trackers, a table for each of `BY_TAG`; none without tags."""
+    rows = {label: scored.trackers[label].get('tags', {}) for label in scored.labels}
+    return _by(scored, rows, BY_TAG, 'tag', sorted({tag for row in rows.values() for tag in row}))
 
 
 def by_attribute(scored, members):
@@ -67,6 +69,16 @@ def variants(numbers, labels):
                   for variant in VARIANTS]) for label in labels])
 
 
+def _by(scored, rows, keys, what, names):
+    chosen = [metric for metric in scored.metrics if metric.key in keys and any(
+        row.get(metric.key) is not None for part in rows.values() for row in part.values())]
+    return [Table(f'{_file(scored)}_{metric.key}_by_{what}',
+                  f'{scored.name}: {metric.name} by {what}', what,
+                  _competitors(scored.labels, metric),
+                  [(name, [rows[label].get(name, {}).get(metric.key) for label in scored.labels])
+                   for name in names], across=True) for metric in chosen]
+
+
 def _metric(key):
     return next(metric for metric in METRICS if metric.key == key)
 
@@ -77,7 +89,7 @@ def _competitors(labels, metric):
 
 
 def _column(metric):
-    return Column(metric.name, 1 if metric.key in _PIXELS_AND_RATES else 3,
+    return Column(metric.name, 1 if metric.key in _ONE_DIGIT else 3,
                   metric.higher_is_better)
 
 

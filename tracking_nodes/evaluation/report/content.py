@@ -10,8 +10,8 @@ class Part:
     """
     One protocol.
 
-    rule: its `metrics.Variant` or None. metrics: `Metric`s. plots: `Plot`s. overall, by_sequence,
-    by_attribute: `Table`s, or None where there is nothing to show.
+    rule: its `metrics.Variant` where one decides its numbers, else None. metrics: `Metric`s.
+    plots: `Plot`s. overall: `Table`. by_sequence, by_attribute: lists of `Table`s.
     """
 
     name: str
@@ -21,12 +21,12 @@ class Part:
     metrics: tuple
     plots: list
     overall: object
-    by_sequence: object
-    by_attribute: object
+    by_sequence: list
+    by_attribute: list
 
     def tables(self):
-        """Return the tables that there are."""
-        return [table for table in (self.overall, self.by_sequence, self.by_attribute) if table]
+        """Return all tables."""
+        return [self.overall, *self.by_sequence, *self.by_attribute]
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,12 @@ def part(scored, members):
 
     :param members: {attribute: names of sequences}; empty but for one-pass evaluation.
     """
+    rule = VARIANTS[scored.variant] if scored.has('auc') else None
     return Part(scored.name, scored.summary, scored.variant,
-                VARIANTS.get(scored.variant), scored.metrics, plots.protocol_plots(scored),
-                comparisons.overall(scored), comparisons.by_sequence(scored),
-                comparisons.by_attribute(scored, members) if members else None)
+                rule, scored.metrics, plots.protocol_plots(scored), comparisons.overall(scored),
+                comparisons.by_sequence(scored),
+                [comparisons.by_attribute(scored, members)] if members
+                else comparisons.by_tag(scored))
 
 
 def extras(scored, runs, made):

@@ -8,6 +8,8 @@ from tracking_nodes.evaluation.report.runs import read_run
 from tracking_nodes.evaluation.report.tracks import boxes, frame_overlaps, track
 
 DIPS_PER_RUN = 3
+# Protocols that count pixels of regions, with polygons where there are any.
+BY_REGION = ('vot', 'vot_realtime', 'longterm')
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Embedded:
     One sequence in the page.
 
     frames: how many it has. tracks: {'size': (width, height) in pixels, 'truth': boxes,
-    'protocols': {protocol: {trial: {tracker: track}}}}. images: {frame: JPEG in base64}.
+    'polygons': corners or None, 'protocols': {protocol: {trial: {tracker: track}}}}. images: {frame: JPEG in base64}.
     """
 
     frames: int
@@ -34,22 +36,23 @@ def embed(name, stored, sequence, budget):
     :param budget: bytes that its images may take.
     :raises TrackingError: the sequence has another number of frames than its results.
     """
-    protocols, overlaps, truth, size = {}, [], None, None
+    protocols, overlaps, result = {}, [], None
     for scored, trials in stored:
         protocols[scored.name] = {trial: {} for trial in trials}
         for trial, trackers in trials.items():
             for tracker in trackers:
                 result = read_run(scored, tracker, name, trial)
-                overlaps.append(frame_overlaps(result))
-                truth, size = result.truth, result.run.image_size
+                overlaps.append(frame_overlaps(result, scored.name in BY_REGION))
                 protocols[scored.name][trial][tracker] = {
-                    **track(result), 'dips': _dips(overlaps[-1])}
-    if sequence is not None and len(sequence) != len(truth):
-        raise TrackingError(f'{name} has {len(sequence)} frames, its results {len(truth)}; give '
-                            'the sequence that was run')
+                    **track(result, overlaps[-1]), 'dips': _dips(overlaps[-1])}
+    count = len(result.truth)
+    if sequence is not None and len(sequence) != count:
+        raise TrackingError(f'{name} has {len(sequence)} frames, its results {count}; give the '
+                            'sequence that was run')
     images = {} if sequence is None else thumbnails(sequence, overlaps, budget)
-    return Embedded(len(truth), {'size': list(size), 'truth': boxes(truth),
-                                 'protocols': protocols}, images)
+    return Embedded(count, {
+        'size': list(result.run.image_size), 'truth': boxes(result.truth), 'protocols': protocols,
+        'polygons': None if result.polygons is None else boxes(result.polygons)}, images)
 
 
 def embed_all(stored, sequences, megabytes):

@@ -7,8 +7,15 @@ from tracking_nodes.evaluation.metrics import METRICS, SUCCESS_THRESHOLDS
 from tracking_nodes.evaluation.report import one_pass
 from tracking_nodes.evaluation.report.tracks import numbers as rounded
 
-# The number that a curve's legend shows, and by which its trackers are ordered.
-NUMBER_OF_CURVE = {'success': 'auc', 'precision': 'dp20', 'pr': 'f_score', 'eao': 'eao'}
+# The number that a curve's legend shows, and by which its trackers are ordered: the first that
+# the protocol has.
+NUMBERS_OF_CURVE = {'success': ('auc', 'ao'), 'precision': ('dp20',),
+                    'precision_recall': ('f_score',), 'age': ('age_mean',)}
+# Plots of one metric over another: name, title, x and y.
+TRADE_OFFS = (('ar_ranks', 'AR ranks', 'failure_rank', 'accuracy_rank'),
+              ('what_latency_costs', 'What latency costs', 'offline_auc', 'auc'))
+# Metrics that are plotted in the order of the trackers, as VOT does.
+RANKINGS = ('eao_2016', 'eao_2018', 'eao_2019')
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,9 @@ def protocol_plots(scored):
     """Return the plots of one protocol's `Scored`: its curves, rankings and trade-offs."""
     plots = [_curve(scored, key) for key in _curve_keys(scored)]
     keys = {metric.key: metric for metric in scored.metrics}
-    if {'accuracy', 'robustness'} <= set(keys):
-        plots.append(_against(scored, 'ar', 'accuracy and robustness', keys['robustness'],
-                              keys['accuracy']))
-    if 'eao' in keys:
-        plots.append(_ranking(scored, keys['eao']))
-    return plots
+    plots += [_against(scored, name, title, keys[across], keys[up])
+              for name, title, across, up in TRADE_OFFS if {across, up} <= set(keys)]
+    return plots + [_ranking(scored, keys[key]) for key in RANKINGS if key in keys]
 
 
 def attribute_plots(curves, members, labels):
@@ -96,20 +100,22 @@ def _curve(scored, key):
     curves = {label: scored.trackers[label]['curves'][key] for label in scored.labels
               if key in scored.trackers[label]['curves']}
     first = next(iter(curves.values()))
-    number = NUMBER_OF_CURVE.get(key)
+    known = {metric.key for metric in scored.metrics}
+    number = next((key for key in NUMBERS_OF_CURVE.get(key, ()) if key in known), None)
     numbers = {label: scored.trackers[label]['overall'].get(number) for label in curves}
     high = max(max(value for value in (*curve['y'], 0) if value is not None)
                for curve in curves.values())
-    return Plot(key, f'{first["title"].capitalize()}, {scored.name}', first['x_label'],
+    points = all(len(curve['x']) == 1 for curve in curves.values())
+    return Plot(key, f'{first["title"][0].upper()}{first["title"][1:]}, {scored.name}', first['x_label'],
                 first['y_label'],
                 {label: (curve['x'], curve['y']) for label, curve in curves.items()},
                 {label: value for label, value in numbers.items() if value is not None},
-                y_range=(0, 1) if 0.5 < high <= 1 else None)
+                marks=points, y_range=(0, 1) if 0.5 < high <= 1 and not points else None)
 
 
 def _against(scored, name, title, across, up):
     values = {label: scored.trackers[label]['overall'] for label in scored.labels}
-    return Plot(name, f'{title.capitalize()}, {scored.name}', _axis(across), _axis(up),
+    return Plot(name, f'{title}, {scored.name}', _axis(across), _axis(up),
                 {label: ([row[across.key]], [row[up.key]]) for label, row in values.items()
                  if None not in (row.get(across.key), row.get(up.key))}, marks=True)
 

@@ -33,6 +33,10 @@ class Scored:
         """Labels of the trackers, the best by the first metric first."""
         return _best_first(self.trackers, self.metrics[0]) if self.metrics else list(self.trackers)
 
+    def has(self, key):
+        """Return whether any tracker has a number for this metric."""
+        return any(metric.key == key for metric in self.metrics)
+
     @property
     def sequences(self):
         """Names of all sequences that any tracker ran, sorted."""

@@ -157,6 +157,8 @@ function showFrame() {
   const rows = document.querySelector('#frame-values tbody');
   rows.replaceChildren();
   const truth = viewer.tracks.truth[frame];
+  const corners = (viewer.tracks.polygons ?? [])[frame];
+  if (corners) node(picture, 'polygon', {class: 'truth', points: corners.join(' ')});
   drawBox(picture, truth, '#fff', 'ground truth');
   valueRow(rows, 'ground truth', '#fff', '', '', truth ? '' : 'absent');
   const tracks = runs();
