@@ -3,9 +3,9 @@ A tracker behind TraX, the protocol through which the VOT toolkit talks to track
 
     python -m tracking_nodes.clients.trax --tracker rman --set backbone=resnet18
 
-The toolkit starts this program and speaks to it over standard input and output; `tracking_benchmark
-vot-trackers` writes the line of its `trackers.ini`. TraX and the VOT toolkit count pixels from 0,
-as the package does.
+The toolkit starts this program and speaks to it over standard input and output;
+`tracking_benchmark vot-trackers` writes the line of its `trackers.ini`. TraX and the VOT toolkit
+count pixels from 0, as the package does.
 """
 import argparse
 import sys

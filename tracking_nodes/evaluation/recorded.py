@@ -84,7 +84,8 @@ def pair_answers(answers, sequence):
     if late.min() < 0 or np.median(late) > (stamps[-1] - stamps[0]) / 1e9:
         raise SequenceError(f'answers to {sequence.name} were received {late.min():.3f} to '
                             f'{late.max():.3f} s after the stamps of their images: their clock is '
-                            'not that of the stamps (was a bag replayed?), so their age is unknown')
+                            'not that of the stamps (was a bag replayed?), so their age is '
+                            'unknown')
     order = np.argsort(answers.stamps, kind='stable')
     order = order[answers.stamps[order] > stamps[first]]
     boxes = np.concatenate([sequence.boxes[first:first + 1], answers.boxes[order]])
