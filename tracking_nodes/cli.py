@@ -5,6 +5,7 @@ import sys
 
 from tracking_nodes.commands import ablate
 from tracking_nodes.commands import compare
+from tracking_nodes.commands import import_results
 from tracking_nodes.commands import list as listing
 from tracking_nodes.commands import profile
 from tracking_nodes.commands import recorded
@@ -17,8 +18,8 @@ from tracking_nodes.commands import vot_trackers
 from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
-COMMANDS = (listing, verify, run, compare, ablate, report, responses, video, profile, recorded,
-            vot_trackers)
+COMMANDS = (listing, verify, run, compare, ablate, import_results, report, responses, video,
+            profile, recorded, vot_trackers)
 
 
 def main(arguments=None):

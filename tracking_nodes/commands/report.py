@@ -18,11 +18,11 @@ def add(commands):
 
 def report(options):
     """Score the folder `options.results` and write its plots, tables and page."""
-    from tracking_nodes.evaluation import results
-    from tracking_nodes.evaluation.benchmark import score_folder
+    from tracking_nodes.evaluation.benchmark import write_scores
+    from tracking_nodes.evaluation.report.scored import protocols_in
 
-    results.write_summary(options.results, score_folder(options.results, options.variant),
-                          options.variant)
+    for protocol in protocols_in(options.results):
+        write_scores(options.results, protocol, options.variant)
     draw(options.results, shared.open_all(options), options.frames_budget)
 
 

@@ -1,14 +1,16 @@
 """What each protocol's `metrics.json` says of the trackers of a results folder."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 from pathlib import Path
 
 from tracking_nodes.errors import TrackingError
-from tracking_nodes.evaluation import protocols
+from tracking_nodes.evaluation import protocols, results
 from tracking_nodes.evaluation.metrics import (Metric, METRICS, PRECISION_THRESHOLDS,
                                                SUCCESS_THRESHOLDS)
 
 _FILE = 'metrics.json'
+_EMPTY = ('{} holds no results; nothing was run to its end. Give the --out folder of '
+          'tracking_benchmark run')
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ class Scored:
         return sorted({name for entry in self.trackers.values() for name in entry['sequences']})
 
 
+def protocols_in(folder):
+    """
+    Return the `Protocol`s that a results folder holds results of, one-pass evaluation first.
+
+    :raises TrackingError: it holds none.
+    """
+    folder, found = Path(folder), []
+    if results.stored(folder):
+        found.append(protocols.get('ope'))
+    for path in sorted(entry for entry in folder.glob('*') if entry.is_dir()):
+        protocol = _protocol(path.name)
+        if protocol is not None and results.stored(path):
+            found.append(protocol)
+    if not found:
+        raise TrackingError(_EMPTY.format(folder))
+    return found
+
+
 def read_scored(folder):
     """
     Return the scores of every protocol that a results folder holds, one-pass evaluation first.
@@ -56,9 +76,18 @@ def read_scored(folder):
              if path.is_file()]
     found = [scored for scored in map(_read, paths) if scored.trackers]
     if not found:
-        raise TrackingError(f'{folder} holds no results; nothing was run to its end. Give the '
-                            '--out folder of tracking_benchmark run')
+        raise TrackingError(_EMPTY.format(folder))
     return found
+
+
+def _protocol(folder_name):
+    """Return the `Protocol` whose results lie in a folder of this name, or None."""
+    for name in sorted(protocols.names(), key=len, reverse=True):
+        if folder_name == name or folder_name.startswith(f'{name}_'):
+            # Of an option only the name is needed: it decides how to run, not how to score.
+            option = folder_name[len(name) + 1:]
+            return replace(protocols.get(name), name=f'{name}:{option}' if option else name)
+    return None
 
 
 def _read(path):
@@ -69,7 +98,7 @@ def _read(path):
         declared = [Metric(**row) for row in content['metrics']] if 'metrics' in content \
             else METRICS
         name = content.get('protocol', 'ope')
-        return Scored(name, protocols.get(name).summary, path.parent, content['variant'],
+        return Scored(name, protocols.summary(name.partition(':')[0]), path.parent, content['variant'],
                       tuple(metric for metric in declared if any(
                           entry['overall'].get(metric.key) is not None
                           for entry in trackers.values())), trackers)

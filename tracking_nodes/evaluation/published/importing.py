@@ -1,0 +1,109 @@
+"""Published raw results as a tracker of a results folder."""
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from tracking_nodes.errors import SettingError, TrackingError
+from tracking_nodes.evaluation import results
+from tracking_nodes.evaluation.protocols.base import Trial
+from tracking_nodes.evaluation.published.files import read_published
+from tracking_nodes.evaluation.published.find import result_files, same_video
+from tracking_nodes.evaluation.run import Run, STARTED
+
+
+def import_results(source, sequences, folder, label, protocol, first_pixel=None):
+    """
+    Write published results into a results folder, as if this package had run them.
+
+    Scores and presence are not known, so they are 1; times only where the file has frames per
+    second.
+
+    :param source: the tracker's folder of results, or one file.
+    :param sequences: the `Sequence`s to look for, with their ground truth.
+    :param folder: the results folder.
+    :param label: name of the tracker there; names of files may hold it too.
+    :param protocol: the `Protocol` the results were made by.
+    :param first_pixel: 0 or 1, what the files count pixels from; None for what the format says,
+        0 where it does not.
+    :return: names of sequences imported, and {name: why not} of the others.
+    :raises TrackingError: the source does not exist.
+    :raises SettingError: the label cannot be a folder's name.
+    """
+    if Path(label).name != label or label.startswith('.'):
+        raise SettingError(f'label {label!r} cannot name a folder')
+    source = Path(source)
+    if not source.exists():
+        raise TrackingError(f'{source} does not exist; give a folder or file of results')
+    done, refused = [], {}
+    for sequence in sequences:
+        try:
+            for trial, path in _trials(source, sequence, label, protocol).items():
+                run, digest = _run(path, sequence, trial, first_pixel)
+                _check(run, protocol, path)
+                results.write_result(
+                    Path(folder) / protocol.folder, label,
+                    results.file_name(sequence.name, trial),
+                    results.Result.of(run, sequence, _record(label, sequence, path, digest),
+                                      trial))
+            done.append(sequence.name)
+        except TrackingError as error:
+            refused[sequence.name] = str(error)
+    return done, refused
+
+
+def _trials(source, sequence, label, protocol):
+    """Return {trial: path} of what is there of one sequence."""
+    files = result_files(source, sequence.name, label)
+    if not files:
+        raise TrackingError(f'no results in {source}')
+    known = {trial.name: trial for trial in protocol.trials(sequence)}
+    if set(known) == {''}:
+        if len(files) > 1:
+            raise TrackingError(f'{len(files)} repetitions in {source}; protocol {protocol.name} '
+                                'has one run per sequence')
+        return {known['']: path for path in files.values()}
+    # A single run is the first repetition.
+    named = {name or next(iter(known)): path for name, path in files.items()}
+    unknown = sorted(set(named) - set(known))
+    if unknown:
+        raise TrackingError(f'{source} has trials {", ".join(unknown)}, protocol {protocol.name} '
+                            f'has {", ".join(known)}')
+    return {known[name]: path for name, path in named.items()}
+
+
+def _run(path, sequence, trial, first_pixel):
+    """Return the `Run` of one file and the digest of the file."""
+    found = read_published(path, lambda name: same_video(name, sequence.name))
+    count = len(sequence)
+    if len(found.boxes) != count:
+        raise TrackingError(f'{path} has {len(found.boxes)} frames, {sequence.name} has {count}')
+    offset = first_pixel if first_pixel is not None else found.first_pixel or 0
+    boxes = found.boxes - [offset, offset, 0, 0]
+    ran = ~np.isnan(boxes).any(axis=1)
+    if found.events is not None:
+        started = found.events == STARTED
+        boxes[started] = sequence.boxes[started]
+        ran |= started
+    boxes[:trial.first] = np.nan
+    seconds = np.full(count, 1 / found.fps if found.fps else 0.0)
+    height, width = sequence.image(0).shape[:2]
+    run = Run(boxes, ran.astype(np.float64), ran, np.where(ran, seconds, 0), (width, height),
+              found.events)
+    return run, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _check(run, protocol, path):
+    """Refuse results of another kind of protocol, which would be scored without a word."""
+    reset = protocol.name in ('vot', 'vot_realtime')
+    if reset and run.events is None:
+        raise TrackingError(f'{path} was never started again, as protocol {protocol.name} wants '
+                            'it; was it another protocol?')
+    if not reset and run.events is not None:
+        raise TrackingError(f'{path} has starts and failures of a reset-based run; give '
+                            '--protocol vot')
+
+
+def _record(label, sequence, path, digest):
+    return {'label': label, 'sequence': sequence.name, 'attributes': list(sequence.attributes),
+            'made_by': {'published': True}, 'made_with': {'file': path.name, 'sha256': digest}}
