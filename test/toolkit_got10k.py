@@ -1,10 +1,10 @@
 """The official got10k toolkit's reports, over results written here, beside the package's."""
+from got10k import experiments
 import numpy as np
 
-from got10k import experiments
 from tracking_nodes.evaluation import protocols
-from tracking_nodes.evaluation.results import Result
 from tracking_nodes.evaluation.protocols.base import Trial
+from tracking_nodes.evaluation.results import Result
 from tracking_nodes.evaluation.run import Run
 
 SIZE = (240, 200)
