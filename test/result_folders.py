@@ -9,10 +9,10 @@ from tracking_nodes.trackers.base import Location, Tracker
 
 
 class Plain(Sequence):
-    """A grey video of 160x120 pixels whose target goes to and fro."""
+    """A grey video of 160x120 pixels whose target goes to and fro, or stays with sway 0."""
 
-    def __init__(self, name, count, attributes=(), absent=(), polygons=False):
-        along = np.sin(np.arange(count) / 9)
+    def __init__(self, name, count, attributes=(), absent=(), polygons=False, sway=1):
+        along = sway * np.sin(np.arange(count) / 9)
         boxes = np.stack([70 + 50 * along, 50 + 20 * along, np.full(count, 24.),
                           np.full(count, 18.)], axis=1)
         x, y, w, h = boxes.T

@@ -73,11 +73,13 @@ def _read_text(path, video):
 def _read_mat(path, video):
     """Read OTB's MATLAB results: a cell `results` of structs with `res`, one box per row."""
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         runs = np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)['results'])
         boxes, kind = runs[0].res, str(getattr(runs[0], 'type', 'rect'))
-    except (OSError, ValueError, KeyError, AttributeError, NotImplementedError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, MatReadError,
+            NotImplementedError) as error:
         raise TrackingError(f'{path} is no result of the OTB toolkit ({error}); it holds a cell '
                             'array "results" with a field "res", and is older than MATLAB 7.3'
                             ) from error

@@ -59,14 +59,12 @@ def speed(numbers, labels):
 
 
 def variants(numbers, labels):
-    """Return trackers x variants of each metric that a variant changes, side by side."""
-    metrics = [_metric(key) for key in one_pass.VARIANT_KEYS]
-    return Table(
-        'variants', 'the same boxes as each variant scores them', 'tracker',
-        tuple(Column(f'{metric.name}, {variant}', 3, True)
-              for metric in metrics for variant in VARIANTS),
-        [(label, [numbers[label][variant][metric.key] for metric in metrics
-                  for variant in VARIANTS]) for label in labels])
+    """Return trackers x variants side by side, a table per metric that a variant changes."""
+    return [Table(
+        f'variants_{metric.key}', f'{metric.name} by variant', 'tracker',
+        tuple(Column(variant, 3, True) for variant in VARIANTS),
+        [(label, [numbers[label][variant][metric.key] for variant in VARIANTS])
+         for label in labels]) for metric in map(_metric, one_pass.VARIANT_KEYS)]
 
 
 def _by(scored, rows, keys, what, names):

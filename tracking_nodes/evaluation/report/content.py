@@ -34,19 +34,19 @@ class Extras:
     """
     What the one-pass runs say beyond their scores, and what made all runs.
 
-    attributes: success `Plot`s. speed, variants: `Table`s or None. speed_plot: `Plot` or None.
-    made: {tracker: lines of text}.
+    attributes: success `Plot`s. variants: `Table`s. speed, speed_plot: `Table` and `Plot`, or None
+    where no run was timed. made: {tracker: lines of text}.
     """
 
     attributes: list
     speed: object
-    variants: object
+    variants: list
     speed_plot: object
     made: dict
 
     def tables(self):
-        """Return the tables that there are."""
-        return [table for table in (self.speed, self.variants) if table]
+        """Return all tables."""
+        return [*([self.speed] if self.speed else []), *self.variants]
 
 
 def part(scored, members):
@@ -72,7 +72,7 @@ def extras(scored, runs, made):
     :param made: {tracker: lines}.
     """
     if scored is None:
-        return Extras([], None, None, None, made)
+        return Extras([], None, [], None, made)
     speeds = one_pass.speeds(runs)
     attributes = plots.attribute_plots(one_pass.success_curves(runs, scored.variant),
                                        one_pass.attributes(runs), scored.labels)

@@ -48,12 +48,12 @@ def draw(plot, labels):
     return figure
 
 
-def save(plots, folder, labels):
+def save(plots, folder, labels, suffixes=('svg', 'png')):
     """Write each `Plot` as NAME.svg and NAME.png into a folder, made when missing."""
     folder.mkdir(parents=True, exist_ok=True)
     for plot in plots:
         figure = draw(plot, labels)
-        for suffix in ('svg', 'png'):
+        for suffix in suffixes:
             figure.savefig(folder / f'{plot.name}.{suffix}', dpi=150)
 
 

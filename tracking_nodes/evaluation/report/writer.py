@@ -77,4 +77,4 @@ def _save_one_pass_figures(folder, extras, runs, labels):
     if names:
         figures.save([plots.overlap_plot(name, {label: frame_overlaps(rows[name])
                                                 for label, rows in runs.items() if name in rows})
-                      for name in names], folder / 'overlap', labels)
+                      for name in names], folder / 'overlap', labels, ['svg'])

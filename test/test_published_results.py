@@ -1,0 +1,149 @@
+"""Published raw results: every format read, found by name, put beside one's own."""
+import json
+
+import numpy as np
+import pytest
+from result_folders import Plain
+from scipy.io import savemat
+
+from tracking_nodes.cli import main
+from tracking_nodes.errors import SettingError, TrackingError
+from tracking_nodes.evaluation import protocols, results
+from tracking_nodes.evaluation.published.files import read_published
+from tracking_nodes.evaluation.published.find import result_files
+from tracking_nodes.evaluation.published.importing import import_results
+
+BOXES = np.array([[10.5, 20, 30, 40], [11, 21, 30, 40], [12, 22, 31, 41]])
+
+
+def written(boxes, delimiter=','):
+    return '\n'.join(delimiter.join(f'{value:g}' for value in row) for row in boxes) + '\n'
+
+
+def mat_struct(boxes, kind='rect'):
+    cell = np.empty((1, 1), dtype=object)
+    cell[0, 0] = {'res': boxes, 'type': kind, 'len': len(boxes), 'fps': 12.5}
+    return {'results': cell}
+
+
+@pytest.mark.parametrize('text', [written(BOXES), written(BOXES, '\t'), written(BOXES, ' '),
+                                  written(BOXES).replace('\n', '\r\n'), written(BOXES, ', ')])
+def test_text_has_a_box_per_line_with_any_delimiter(tmp_path, text):
+    (tmp_path / 'a.txt').write_bytes(text.encode())
+    found = read_published(tmp_path / 'a.txt', str.isalpha)
+    np.testing.assert_array_equal(found.boxes, BOXES)
+    assert found.events is None and found.first_pixel is None
+
+
+def test_text_of_vot_has_codes_and_polygons(tmp_path):
+    (tmp_path / 'a.txt').write_text('1\n1,2,5,6\n4,0,8,3,5,9,1,6\n2\n0\n0\n')
+    found = read_published(tmp_path / 'a.txt', str.isalpha)
+    assert found.events.tolist() == [1, 3, 3, 2, 0, 0]
+    np.testing.assert_array_equal(found.boxes[1:3], [[1, 2, 5, 6], [1, 0, 7, 9]])
+    assert np.isnan(found.boxes[[0, 3, 4, 5]]).all()
+
+
+def test_mat_of_otb_counts_from_one_and_knows_its_speed(tmp_path):
+    savemat(tmp_path / 'a.mat', mat_struct(BOXES))
+    found = read_published(tmp_path / 'a.mat', str.isalpha)
+    np.testing.assert_array_equal(found.boxes, BOXES)
+    assert (found.first_pixel, found.fps) == (1, 12.5)
+
+
+@pytest.mark.parametrize('content, first_pixel', [
+    ([{'res': BOXES.tolist(), 'resType': 'rect', 'fps': 5.0}], 1),
+    ({'other': [[1, 2, 3, 4]], 'clip': BOXES.tolist()}, None), (BOXES.tolist(), None),
+    ({'boxes': BOXES.tolist()}, None)])
+def test_json_of_one_video_or_of_many(tmp_path, content, first_pixel):
+    (tmp_path / 'a.json').write_text(json.dumps(content))
+    found = read_published(tmp_path / 'a.json', lambda name: name == 'clip')
+    np.testing.assert_array_equal(found.boxes, BOXES)
+    assert found.first_pixel == first_pixel
+
+
+@pytest.mark.parametrize('name, content, words', [
+    ('a.txt', b'1,2,3,4\n1,2,x,4\n', "a.txt, line 2: '1,2,x,4'"),
+    ('a.txt', b'1,2,3,4\n5\n', "line 2: '5' is no box"), ('a.txt', b'', 'a.txt is empty'),
+    ('a.txt', b'\xff\xfe\x00', 'cannot be read'), ('a.mat', b'none', 'no result of the OTB'),
+    ('a.json', b'{"x": ', 'is not JSON'), ('a.json', b'{"x": [[1, 2, 3, 4]]}', 'it has x'),
+    ('a.json', b'[[1, 2, 3]]', r'shape \(1, 3\)'),
+    ('a.json', b'[{"res": [[1, 2, 3, 4]], "resType": "4corner"}]', '4corner')])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TrackingError, match=words):
+        read_published(tmp_path / name, lambda video: False)
+
+
+@pytest.mark.parametrize('path, sequence', [
+    ('Jogging-1.txt', 'Jogging.1'), ('jogging_2_STRUCK.mat', 'Jogging.2'),
+    ('Car1/Car1_001.txt', 'Car1'), ('baseline/car1/car1_001.txt', 'Car1'), ('Car1.json', 'Car1')])
+def test_files_are_found_by_the_names_that_tools_give_them(tmp_path, path, sequence):
+    file = tmp_path / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for name in (file, file.with_name(f'{file.stem}_time.txt'), file.with_name('Car11.txt')):
+        name.write_text('1,2,3,4\n')
+    assert list(result_files(tmp_path, sequence, 'STRUCK').values()) == [file]
+    assert result_files(tmp_path, 'Dog', 'STRUCK') == {}
+
+
+def test_imported_boxes_count_from_zero_and_keep_their_source(tmp_path):
+    clip = Plain('clip', 3, ('OCC',))
+    savemat(tmp_path / 'clip_OLD.mat', mat_struct(BOXES))
+    done, refused = import_results(tmp_path, [clip, Plain('other', 3)], tmp_path / 'out', 'OLD',
+                                   protocols.get('ope'))
+    assert done == ['clip'] and 'no results in' in refused['other']
+    stored = results.read_result(tmp_path / 'out', 'OLD', 'clip')
+    np.testing.assert_allclose(stored.run.boxes, BOXES - [1, 1, 0, 0])
+    np.testing.assert_array_equal(stored.truth, clip.boxes)
+    np.testing.assert_allclose(stored.run.seconds, 1 / 12.5)
+    assert stored.record['made_with']['file'] == 'clip_OLD.mat'
+    assert stored.record['attributes'] == ['OCC']
+
+
+def test_repetitions_of_reset_based_results_become_trials(tmp_path):
+    clip = Plain('clip', 6)
+    (tmp_path / 'clip').mkdir()
+    for number in (1, 2):
+        (tmp_path / 'clip' / f'clip_00{number}.txt').write_text('1\n1,2,5,6\n2\n0\n0\n0\n')
+    done, refused = import_results(tmp_path, [clip], tmp_path / 'out', 'x', protocols.get('vot'))
+    assert (done, refused) == (['clip'], {})
+    found = results.StoredResults(tmp_path / 'out' / 'vot')['x']['clip']
+    assert set(found) == {'001', '002'}
+    run = found['002'].run
+    assert run.events.tolist() == [1, 3, 2, 0, 0, 0]
+    np.testing.assert_allclose(run.boxes[:2], [clip.boxes[0], [1, 2, 5, 6]], atol=1e-4)
+
+
+@pytest.mark.parametrize('protocol, text, words', [
+    ('ope', '1\n1,2,5,6\n2\n', 'give --protocol vot'), ('vot', written(BOXES), 'never started'),
+    ('ope', written(BOXES[:2]), 'has 2 frames, clip has 3')])
+def test_results_that_do_not_fit_are_refused_with_the_reason(tmp_path, protocol, text, words):
+    (tmp_path / 'clip.txt').write_text(text)
+    done, refused = import_results(tmp_path, [Plain('clip', 3)], tmp_path / 'out', 'x',
+                                   protocols.get(protocol))
+    assert done == [] and words in refused['clip']
+    assert not (tmp_path / 'out').exists()
+
+
+def test_a_label_must_name_a_folder_and_the_source_exist(tmp_path):
+    with pytest.raises(SettingError, match='cannot name a folder'):
+        import_results(tmp_path, [], tmp_path, '../x', protocols.get('ope'))
+    with pytest.raises(TrackingError, match='nowhere does not exist'):
+        import_results(tmp_path / 'nowhere', [], tmp_path, 'x', protocols.get('ope'))
+
+
+def test_published_boxes_of_struck_score_as_published(tracking_data, tmp_path, capsys):
+    source, out = tracking_data / 'reference' / 'otb' / 'STRUCK', tmp_path / 'out'
+    names = ('Crossing', 'Jogging', 'David')
+    assert main(['import', '--from', str(source), '--label', 'STRUCK', '--out', str(out),
+                 '--variant', 'otb', *(str(tracking_data / 'dev' / 'otb' / name)
+                                       for name in names)]) == 0
+    assert 'STRUCK' in capsys.readouterr().out
+    rows = json.loads((out / 'metrics.json').read_text())['trackers']['STRUCK']['sequences']
+    official = json.loads((source / 'scores_tb100' / 'ALL.json').read_text())
+    published = dict(zip(official['seqs'], official['overlapScores']))
+    assert set(rows) == {'Crossing', 'David', 'Jogging.1', 'Jogging.2'}
+    for name, row in rows.items():
+        # The toolkit takes the first box for given; here it is scored as written, which it is.
+        assert row['mean_overlap'] == pytest.approx(
+            published[name.replace('.', '-')], abs=1e-3)
