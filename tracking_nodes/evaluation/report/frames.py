@@ -23,7 +23,7 @@ def thumbnails(sequence, overlaps, budget):
     :param overlaps: list of (N,) overlaps per frame, one array per run; NaN where unknown.
     :param budget: bytes that all images of the sequence may take, in base64.
     :return: {frame: JPEG in base64}, in the order of frames; empty where not one fits.
-    :raises SequenceError: the sequence cannot be read.
+    :raises SequenceError: the sequence cannot be read, or ends before its last box.
     """
     first = _encode(sequence.image(0))
     chosen = choose_frames(len(sequence), overlaps, int(budget // len(first)))
