@@ -16,8 +16,8 @@ class Plain(Sequence):
         boxes = np.stack([70 + 50 * along, 50 + 20 * along, np.full(count, 24.),
                           np.full(count, 18.)], axis=1)
         x, y, w, h = boxes.T
-        corners = np.stack([x + w / 4, y, x + w, y + h / 4, x + w * 3 / 4, y + h, x, y + h * 3 / 4],
-                           axis=1)
+        corners = np.stack([x + w / 4, y, x + w, y + h / 4,
+                            x + w * 3 / 4, y + h, x, y + h * 3 / 4], axis=1)
         boxes[list(absent)] = np.nan
         super().__init__(name, boxes, camera_stamps(count), corners if polygons else None,
                          attributes)

@@ -6,7 +6,6 @@ import numpy as np
 
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation import results
-from tracking_nodes.evaluation.protocols.base import Trial
 from tracking_nodes.evaluation.published.files import read_published
 from tracking_nodes.evaluation.published.find import result_files, same_video
 from tracking_nodes.evaluation.run import Run, STARTED

@@ -18,7 +18,8 @@ class Embedded:
     One sequence in the page.
 
     frames: how many it has. tracks: {'size': (width, height) in pixels, 'truth': boxes,
-    'polygons': corners or None, 'protocols': {protocol: {trial: {tracker: track}}}}. images: {frame: JPEG in base64}.
+    'polygons': corners or None, 'protocols': {protocol: {trial: {tracker: track}}}}. images:
+    {frame: JPEG in base64}.
     """
 
     frames: int

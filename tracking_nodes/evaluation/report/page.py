@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from tracking_nodes.evaluation.metrics import VARIANTS
 from tracking_nodes.evaluation.report.figures import DASHES, PALETTE
+from tracking_nodes.evaluation.report.speed import SPEED
 from tracking_nodes.evaluation.run import FAILED
 
 _SCRIPTS = ('charts.js', 'viewer.js', 'page.js')
@@ -31,10 +32,9 @@ def render(parts, labels, extras, sequences):
     dashes = [DASHES[index // len(PALETTE) % len(DASHES)] for index in range(len(labels))]
     return environment.from_string(_file('page.html')).render(
         parts=parts, labels=labels, colours=colours, dashes=dashes, rules=VARIANTS,
-        definitions={metric.name: metric.definition for part in parts for metric in part.metrics},
         sequences=list(sequences), frames=sum(part.frames for part in sequences.values()),
         attributes=[plot.title.removeprefix('Success on ') for plot in extras.attributes],
-        speed=extras.speed, variants=extras.variants, made=extras.made,
+        speed=extras.speed, speed_metrics=SPEED, variants=extras.variants, made=extras.made,
         css=_file('page.css'), js='\n'.join(map(_file, _SCRIPTS)),
         images={name: script_json(part.images) for name, part in sequences.items()},
         tracks={name: packed(part.tracks) for name, part in sequences.items()},

@@ -105,8 +105,9 @@ def _curve(scored, key):
     numbers = {label: scored.trackers[label]['overall'].get(number) for label in curves}
     high = max(max(value for value in (*curve['y'], 0) if value is not None)
                for curve in curves.values())
+    title = first['title'][0].upper() + first['title'][1:]
     points = all(len(curve['x']) == 1 for curve in curves.values())
-    return Plot(key, f'{first["title"][0].upper()}{first["title"][1:]}, {scored.name}', first['x_label'],
+    return Plot(key, f'{title}, {scored.name}', first['x_label'],
                 first['y_label'],
                 {label: (curve['x'], curve['y']) for label, curve in curves.items()},
                 {label: value for label, value in numbers.items() if value is not None},

@@ -97,11 +97,11 @@ def _read(path):
                     for label, entry in content['trackers'].items()}
         declared = [Metric(**row) for row in content['metrics']] if 'metrics' in content \
             else METRICS
+        known = tuple(metric for metric in declared if any(
+            entry['overall'].get(metric.key) is not None for entry in trackers.values()))
         name = content.get('protocol', 'ope')
-        return Scored(name, protocols.summary(name.partition(':')[0]), path.parent, content['variant'],
-                      tuple(metric for metric in declared if any(
-                          entry['overall'].get(metric.key) is not None
-                          for entry in trackers.values())), trackers)
+        return Scored(name, protocols.summary(name.partition(':')[0]), path.parent,
+                      content['variant'], known, trackers)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrackingError(f'{path} cannot be read ({error}); score the folder again with '
                             'tracking_benchmark report') from error

@@ -4,8 +4,8 @@ import numpy as np
 from tracking_nodes.evaluation.metrics import frames_per_second, Metric
 
 SPEED = (
-    Metric('fps', 'fps', 'frames divided by the sum of their seconds, over all sequences, start '
-           'included, reading of images not', 0, np.inf, True),
+    Metric('fps', 'fps, all frames', 'frames divided by the sum of their seconds, over all '
+           'sequences, start included, reading of images not', 0, np.inf, True),
     Metric('p50', 'median ms', 'half of all frames were answered within this time', 0, np.inf,
            False),
     Metric('p90', '90 % ms', '90 % of all frames were answered within this time', 0, np.inf,
