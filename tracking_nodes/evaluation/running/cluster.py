@@ -27,7 +27,7 @@ class Cluster:
         :param count: most jobs at a time; by default as many as the cluster has CPUs for.
         :param threads: CPUs of each job.
         :param per_gpu: jobs that share one GPU; 0 for jobs that need none.
-        :raises SettingError: Ray is not installed, or there is no cluster at the address.
+        :raises SettingError: Ray is not installed, or the cluster cannot be joined.
         """
         try:
             import ray
@@ -45,7 +45,7 @@ class Cluster:
             try:
                 ray.init(address, **options)
             except (ConnectionError, ValueError) as error:
-                raise SettingError(f'no Ray cluster at {address!r}: {error}') from error
+                raise SettingError(f'cannot join the Ray cluster at {address!r}: {error}') from error
         self._task = ray.remote(num_cpus=threads, num_gpus=1 / per_gpu if per_gpu else 0,
                                 max_retries=0)(_perform)
         self._per_gpu = per_gpu
