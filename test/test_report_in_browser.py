@@ -152,6 +152,17 @@ def test_unticked_trackers_leave_plots_tables_and_frame(page):
     assert set(boxes_drawn(page)) == {'ground truth', 'dips', HOSTILE}
 
 
+def test_nothing_ticked_is_said_instead_of_an_empty_plot(page):
+    boxes = page.find_elements('css selector', '#trackers input')
+    for box in boxes:
+        box.click()
+    assert page.find_elements('css selector', '#overlap-plot path.series') == []
+    assert 'No ticked tracker has results of clip' in page.find_element('id', 'dips').text
+    for box in boxes:
+        box.click()
+    assert len(page.find_elements('css selector', '#overlap-plot path.series')) == 2
+
+
 def test_a_sequence_without_images_has_its_boxes_on_a_blank_one(page):
     choose(page, 'sequence', HOSTILE)
     try:

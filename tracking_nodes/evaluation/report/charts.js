@@ -1,7 +1,7 @@
 // Line and scatter plots as SVG, from the same data as the plots for papers.
 
 const SVG = 'http://www.w3.org/2000/svg';
-const PAD = {left: 52, right: 12, top: 8, bottom: 42};
+const PAD = {left: 66, right: 12, top: 8, bottom: 42};
 
 function node(parent, name, attributes = {}, text = null, space = SVG) {
   const made = document.createElementNS(space, name);
@@ -44,7 +44,7 @@ function rangeOf(plot, axis, shown) {
   const given = axis === 0 ? plot.x_range : plot.y_range;
   if (given) return given;
   const values = shown.flatMap(label => plot.series[label][axis]).filter(value => value !== null);
-  if (!values.length) return [0, 1];
+  if (!values.length) return axis === 0 && plot.log_x ? [1, 10] : [0, 1];
   let low = values.reduce((a, b) => Math.min(a, b));
   let high = values.reduce((a, b) => Math.max(a, b));
   if (axis === 0 && plot.log_x) return [low / 1.6, high * 2];

@@ -103,6 +103,10 @@ function markEvents(drawn, label, run) {
 
 function showDips() {
   byId('dips').replaceChildren();
+  if (!Object.keys(runs()).length) {
+    html(byId('dips'), 'p', {class: 'note'}, 'No ticked tracker has results of '
+      + `${viewer.sequence} under ${chosen.protocol}.`);
+  }
   for (const dip of dipsShown().slice(0, 8)) {
     const button = html(byId('dips'), 'button', {'data-frame': dip.frame},
       `${dip.label}: frame ${dip.frame}, IoU ${fixed(dip.overlap, 2)}`);
