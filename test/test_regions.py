@@ -122,3 +122,10 @@ def test_one_point_at_several_scales_stays_one_point():
         alone, = sample(image, (50, 50), [side], 101)
         if side < 202:
             assert np.abs(alone.astype(int) - small.astype(int)).mean() < 40
+
+
+def test_a_square_far_larger_than_the_image_needs_no_more_memory_than_it():
+    image = np.full((30, 40, 3), 7, np.uint8)
+    image[:, 20:] = 9
+    square, = sample(image, (20, 15), [1e7], 25)
+    assert square.shape == (25, 25, 3) and set(np.unique(square)) <= {7, 8, 9}

@@ -29,18 +29,19 @@ _DECODER = ((128, 3, 1, 0), (96, 3, 1, 0), (64, 3, 1, 0), (48, 4, 2, 0), (32, 5,
 class Encoder(nn.Module):
     """The encoder; batch norms are there in training only and folded into the saved weights."""
 
-    has_deep = True
-
-    def __init__(self, width=1.0, norms=False):
+    def __init__(self, width=1.0, norms=False, has_deep=True):
         """
         Make the layers, PyTorch's default initialisation.
 
         :param width: factor on the channels of conv1 to conv4; 1 is the paper's.
         :param norms: whether conv1 to conv4 are followed by batch norms.
+        :param has_deep: whether there are conv2 to conv5; CACFNet has conv1 alone.
         """
         super().__init__()
-        channels = 3
-        for name, (out, size, stride, padding, groups) in _LAYERS.items():
+        self.has_deep, channels = has_deep, 3
+        self.layers = list(_LAYERS) if has_deep else ['conv1']
+        for name in self.layers:
+            out, size, stride, padding, groups = _LAYERS[name]
             out = out if name == 'conv5' else int(out * width)
             self.add_module(name, nn.Conv2d(channels, out, size, stride, padding, groups=groups))
             if name != 'conv5':
@@ -82,7 +83,7 @@ class Encoder(nn.Module):
     def folded(self):
         """Return the weights by name without batch norms: float32, detached, contiguous."""
         tensors = {name: getattr(self, name).detach().clone() for name in ('factor', 'offset')}
-        for name in (*_LAYERS, 'fine'):
+        for name in (*self.layers, 'fine'):
             conv, norm = getattr(self, name), getattr(self, f'norm{name[-1]}', None)
             weight, bias = conv.weight.detach(), conv.bias.detach()
             if isinstance(norm, nn.BatchNorm2d):
@@ -157,7 +158,8 @@ def load_encoder(weights='', models='', seed=0):
         if 'feature.0.weight' in found.tensors:
             encoder = DcfNet()
         else:
-            encoder = Encoder(len(found.tensors['conv1.bias']) / _LAYERS['conv1'][0])
+            encoder = Encoder(len(found.tensors['conv1.bias']) / _LAYERS['conv1'][0],
+                              has_deep='conv2.weight' in found.tensors)
         encoder.load_state_dict(found.tensors)
     except (KeyError, RuntimeError) as error:
         raise WeightsError(f'{found.origin} does not hold the encoder of EDCF: {error}'

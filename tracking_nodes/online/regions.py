@@ -65,19 +65,26 @@ def sample(image, centre, sides, size):
     :param size: of the results, in pixels.
     :return: list of (size, size, 3) uint8, one per side.
     """
-    factor = int(max(sides) / size)
-    origin = np.zeros(2)
+    factor, origin, cell = int(max(sides) / size), np.zeros(2), np.ones(2)
     if factor > 1:
-        cells = int(np.ceil(max(sides) / factor)) + 2
-        region = cut(image, centre, cells * factor, cells)
-        image, origin = region.pixels, np.array([region.left, region.top])
-    factor = max(factor, 1)
+        image, origin, cell = _shrunk(image, np.asarray(centre), max(sides), factor)
     squares = []
     for side in sides:
-        step = side / size / factor
+        step = side / size / cell
         # warpAffine counts pixel centres from 0, everything else here counts pixel corners.
-        left, top = (np.asarray(centre) - side / 2 - origin) / factor + 0.5 * step - 0.5
+        left, top = (np.asarray(centre) - side / 2 - origin) / cell + 0.5 * step - 0.5
         squares.append(cv2.warpAffine(
-            image, np.array([[step, 0, left], [0, step, top]]), (size, size),
+            image, np.array([[step[0], 0, left], [0, step[1], top]]), (size, size),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE))
     return squares
+
+
+def _shrunk(image, centre, side, factor):
+    """Return the square's part of the image at 1 / factor, its corner, and pixels per cell."""
+    limit = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.floor(centre - side / 2), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(centre + side / 2), low + 1, limit).astype(int)
+    piece = image[low[1]:high[1], low[0]:high[0]]
+    cells = np.maximum(np.round((high - low) / factor), 1).astype(int)
+    small = cv2.resize(piece, cells.tolist(), interpolation=cv2.INTER_AREA)
+    return small, low, (high - low) / cells

@@ -59,6 +59,8 @@ def main(arguments=None):
     parser.add_argument('--batch', type=int, default=16, help='pairs of a step')
     parser.add_argument('--frames', type=int, default=120,
                         help='frames kept in memory of one sequence')
+    parser.add_argument('--checked', type=int, default=6,
+                        help='held-out sequences that are tracked after every epoch')
     parser.add_argument('--workers', type=int, default=0, help='processes that make pairs')
     add_options(parser, epochs=10)
     options = parser.parse_args(arguments)
@@ -105,7 +107,8 @@ class Network(nn.Module):
         :param padding: context around the target, in its sides.
         """
         super().__init__()
-        self.encoder, self.names = Encoder(width, norms=True), losses
+        has_deep = 'high' in losses or 'recon' in losses
+        self.encoder, self.names = Encoder(width, norms=True, has_deep=has_deep), losses
         self.decoder = Decoder() if 'recon' in losses else None
         self.settings = EdcfSettings(padding=padding)
         self.register_buffer('fade', cosine_window(FINE_CELLS, FINE_CELLS), persistent=False)
@@ -128,7 +131,7 @@ class Network(nn.Module):
                 middle = centre_cells(wide, FINE_CELLS)
             else:
                 middle = self.encoder.first(centre_cells(templates, PATCH))
-            if 'high' in self.names or 'recon' in self.names:
+            if self.encoder.has_deep:
                 deep_template, deep = self.encoder.deep(middle), self.encoder.deep(first)
             if 'recon' in self.names:
                 pictures = self.decoder(torch.cat([deep_template, deep]))
@@ -185,12 +188,13 @@ class PairTraining(Training):
         self.pairs = Pairs(sources, shares, rules, options.seed)
         self.held = Pairs([SequenceViews(held, most=options.frames)], [1.0], rules,
                           options.seed) if held else None
-        self.check = TrackingCheck(held, options.padding, options.losses)
+        self.check = TrackingCheck(held, options.padding, options.losses, options.checked)
         torch.manual_seed(options.seed)
         network = Network(options.width, options.losses, options.padding)
         if options.start:
             state = torch.load(options.start, weights_only=True)['network']
-            network.encoder.load_state_dict(state)
+            own = network.encoder.state_dict()
+            network.encoder.load_state_dict({name: state[name] for name in own})
         network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.SGD(network.parameters(), lr=options.rates[0], momentum=_MOMENTUM,
                                     weight_decay=_WEIGHT_DECAY)

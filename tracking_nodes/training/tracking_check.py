@@ -14,7 +14,7 @@ from tracking_nodes.trackers.edcf import Edcf, EdcfSettings
 class TrackingCheck:
     """A few sequences, cut short, that EDCF tracks with the encoder as it is."""
 
-    def __init__(self, sequences, padding, losses, most=6, frames=80):
+    def __init__(self, sequences, padding, losses, most, frames=80):
         """
         Choose the shortest sequences that are annotated throughout.
 
