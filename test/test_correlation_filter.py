@@ -193,3 +193,13 @@ def test_cross_correlation_is_the_sum_of_eq_3(count):
 def test_centre_cells_are_the_middle():
     maps = torch.arange(36.0).reshape(6, 6)
     assert torch.equal(centre_cells(maps, 2), maps[2:4, 2:4])
+
+
+def test_smaller_maps_are_filled_up_with_zeros():
+    target, context, maps = draw(2, 5, 5), draw(1, 2, 5, 5, seed=1), draw(2, 5, 5, seed=2)
+    label = gaussian_label(8, 7, 1.0).double()
+    found = respond(maps, solve_filter(target, label, RIDGE, context, CONTEXT_WEIGHT), (8, 7))
+    target, context, maps = (torch.nn.functional.pad(part, (0, 2, 0, 3))
+                             for part in (target, context, maps))
+    expected = respond(maps, solve_filter(target, label, RIDGE, context, CONTEXT_WEIGHT))
+    assert torch.allclose(found, expected)

@@ -2,7 +2,9 @@
 The context-aware correlation filter as a differentiable layer, and the semantic correlation.
 
 Maps are (..., C, H, W), responses (..., H, W). The filter lives in the Fourier domain, half of it,
-as `torch.fft.rfft2` returns it: (..., C, H, W // 2 + 1) complex. Transforms are not normalised, so
+as `torch.fft.rfft2` returns it: (..., C, H, W // 2 + 1) complex. H and W are those of the label:
+maps that are smaller are filled up with zeros, so that a size can be chosen whose transform is
+fast. Transforms are not normalised, so
 the penalties are those of the ridge regression over circulant matrices (Wang et al., IJCAI 2018,
 eq. 6). Displacements are circular and counted from cell (0, 0): the response to an unmoved target
 has its peak there; `centred` brings it to the middle.
@@ -41,31 +43,34 @@ def solve_filter(target, label, ridge, contexts=None, context_weight=0.0):
     as in DCFNet: for no contexts that is the exact solution of eq. 6 for all channels together,
     with contexts it is exact for one channel.
 
-    :param target: (..., C, H, W) maps z_0.
+    :param target: (..., C, h, w) maps z_0, h <= H and w <= W.
     :param label: (..., H, W) or (H, W), y.
     :param ridge: lambda_1.
-    :param contexts: (..., K, C, H, W) maps z_i, or None.
+    :param contexts: (..., K, C, h, w) maps z_i, or None.
     :param context_weight: lambda_2.
     :return: (..., C, H, W // 2 + 1) complex.
     """
-    found = torch.fft.rfft2(target)
+    size = label.shape[-2:]
+    found = torch.fft.rfft2(target, s=size)
     energy = _power(found) + ridge
     if contexts is not None:
-        energy = energy + context_weight * _power(torch.fft.rfft2(contexts)).sum(dim=-3)
+        energy = energy + context_weight * _power(torch.fft.rfft2(contexts, s=size)).sum(dim=-3)
     answer = (torch.fft.rfft2(label) / energy).unsqueeze(-3)
     return found.conj() * answer
 
 
-def respond(maps, weights):
+def respond(maps, weights, size=None):
     """
     Return the filter's response on maps (eq. 9).
 
-    :param maps: (..., C, H, W).
+    :param maps: (..., C, h, w).
     :param weights: (..., C, H, W // 2 + 1), from `solve_filter`.
+    :param size: (H, W), where the maps are smaller than the filter's label.
     :return: (..., H, W).
     """
-    spectrum = (torch.fft.rfft2(maps) * weights).sum(dim=-3)
-    return torch.fft.irfft2(spectrum, s=maps.shape[-2:])
+    size = size or maps.shape[-2:]
+    spectrum = (torch.fft.rfft2(maps, s=size) * weights).sum(dim=-3)
+    return torch.fft.irfft2(spectrum, s=size)
 
 
 def centred(response):

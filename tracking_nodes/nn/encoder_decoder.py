@@ -60,15 +60,15 @@ class Encoder(nn.Module):
         :param patches: (N, 3, S, S), BGR, 0..255.
         :return: (N, C, S', S'); S = 255 gives 125 cells, four pixels more give two cells more.
         """
-        return functional.relu(self.norm1(self.conv1(normalised(patches))))
+        return functional.relu(self.norm1(self.conv1(normalised(patches))), inplace=True)
 
     def deep(self, first):
         """Return the semantic representation of conv1's maps; 125 cells become (N, 256, 22, 22)."""
         maps = functional.max_pool2d(first, 3, 2)
-        maps = functional.relu(self.norm2(self.conv2(maps)))
+        maps = functional.relu(self.norm2(self.conv2(maps)), inplace=True)
         maps = functional.max_pool2d(maps, 3, 2)
-        maps = functional.relu(self.norm3(self.conv3(maps)))
-        maps = functional.relu(self.norm4(self.conv4(maps)))
+        maps = functional.relu(self.norm3(self.conv3(maps)), inplace=True)
+        maps = functional.relu(self.norm4(self.conv4(maps)), inplace=True)
         return self.conv5(maps)
 
     def forward(self, patches):

@@ -15,7 +15,8 @@ from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import area_side, clip_box, cxcywh_to_xywh, xywh_to_cxcywh
 from tracking_nodes.nn.correlation_filter import (
     centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter)
-from tracking_nodes.nn.device import computes_in_bfloat16, resolve_device
+from tracking_nodes.nn.device import (
+    computes_in_bfloat16, keep_freed_memory, resolve_device)
 from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
 from tracking_nodes.online.peak import peak_at
@@ -23,6 +24,8 @@ from tracking_nodes.online.regions import sample
 from tracking_nodes.parameters import Settings, setting
 from tracking_nodes.trackers.base import Location, Tracker
 
+# Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
+_TRANSFORM = (128, 128)
 # Directions of the context patches around the target, in the order they are taken.
 _AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
@@ -149,6 +152,7 @@ class Edcf(Tracker):
             raise SettingError(f'weights = {settings.weights} has no semantic branch; set '
                                'semantic = false')
         self._type = self._number_type()
+        keep_freed_memory()
         self._encoder.to(self.device, self._type, memory_format=torch.channels_last)
         exponents = np.arange(settings.scales) - settings.scales // 2
         self._steps = settings.scale_step ** exponents.astype(float)
@@ -159,7 +163,7 @@ class Edcf(Tracker):
         self._fade = (cosine_window(*cells) if settings.cosine_window else
                       torch.ones(cells)).to(self.device)
         self._prior = cosine_window(*cells).to(self.device)
-        self._label = gaussian_label(*cells, settings.label_cells).to(self.device)
+        self._label = gaussian_label(*_TRANSFORM, settings.label_cells).to(self.device)
         self._reset()
 
     @torch.inference_mode()
@@ -171,7 +175,7 @@ class Edcf(Tracker):
         if self.settings.semantic:
             deep = self._encoder.deep(first).float()
             self._template = centre_cells(deep, self.settings.template_cells).contiguous()
-            # What an unmoved target is answered with: the scale of all later answers.
+            # What the unmoved target is answered with: the scale of all later answers.
             self._first_answer = self._semantic(deep).max()
         if self.settings.fine:
             self._filter = self._new_filter(image)
@@ -234,7 +238,7 @@ class Edcf(Tracker):
         first = self._encoder.first(self._patches(image, self._steps, PATCH))
         if settings.fine:
             maps = self._encoder.fine(first).float() * self._fade
-            found['fine'] = centred(respond(maps, self._filter))
+            found['fine'] = _around_middle(centred(respond(maps, self._filter, _TRANSFORM)))
         if settings.semantic:
             looked = first if settings.semantic_scales else first[self._middle:self._middle + 1]
             found['semantic'] = self._on_fine_cells(
@@ -308,3 +312,9 @@ class Edcf(Tracker):
         if semantic is None:
             return None
         return semantic[chosen if len(semantic) > 1 else 0].max()
+
+
+def _around_middle(responses):
+    """Return the (N, 125, 125) cells around displacement zero of `_TRANSFORM` many."""
+    first = _TRANSFORM[0] // 2 - FINE_CELLS // 2
+    return responses[:, first:first + FINE_CELLS, first:first + FINE_CELLS]
