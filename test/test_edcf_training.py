@@ -1,4 +1,4 @@
-"""EDCF's training: losses against loops, pairs that show what they say, resuming, held-out data."""
+"""EDCF's training: losses against loops, pairs that show what they say, resuming."""
 import json
 import math
 
@@ -206,8 +206,8 @@ def folders(tmp_path):
 def test_training_resumes_to_the_same_weights_and_writes_a_usable_file(
         folders, losses, capsys):
     common = ['--sequences', str(folders / 'sequences'), '--stills', str(folders), '--width',
-              '0.125', '--pairs', '4', '--batch', '2', '--epochs', '2', '--checked', '1', '--losses',
-              *losses]
+              '0.125', '--pairs', '4', '--batch', '2', '--epochs', '2', '--checked', '1',
+              '--losses', *losses]
     straight, parted = folders / 'straight.safetensors', folders / 'parted.safetensors'
     edcf.main([*common, '--out', str(straight)])
     edcf.main([*common, '--out', str(parted), '--minutes', '0'])
@@ -215,7 +215,8 @@ def test_training_resumes_to_the_same_weights_and_writes_a_usable_file(
     edcf.main([*common, '--out', str(parted), '--resume'])
     first, second = (safetensors.torch.load_file(file) for file in (straight, parted))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    log = [json.loads(line) for line in straight.with_suffix('.jsonl').read_text().splitlines()]
+    lines = straight.with_suffix('.jsonl').read_text().splitlines()
+    log = [json.loads(line) for line in lines]
     assert [line['epoch'] for line in log] == [1, 2]
     assert {f'held_{name}' for name in losses} <= set(log[0]) and 0 <= log[1]['auc'] <= 1
     assert {tensor.dtype for tensor in first.values()} == {torch.float16}

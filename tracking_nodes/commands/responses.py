@@ -7,7 +7,7 @@ def add(commands):
     """Add the subcommand."""
     command = shared.add_command(
         commands, 'responses', responses, 'draw response maps on the same search image',
-        "Leads the configurations of a correlation tracker (rows of its ablation) to one frame of "
+        'Leads the configurations of a correlation tracker (rows of its ablation) to one frame of '
         'each sequence along the ground truth, and draws what each answers there.')
     command.add_argument('--tracker', default='edcf', help='tracker (default: %(default)s)')
     command.add_argument('--row', action='append', metavar='ROW',

@@ -48,7 +48,7 @@ def device_name(name):
 
 
 def computes_in_bfloat16():
-    """Return whether the CPU has instructions for bfloat16; elsewhere it is slower than float32."""
+    """Return whether the CPU has instructions for bfloat16; elsewhere it only costs time."""
     # Not in every PyTorch, and private: where it is missing, float32 is right anyway.
     supported = getattr(torch.cpu, '_is_avx512_bf16_supported', None)
     return supported is not None and bool(supported())

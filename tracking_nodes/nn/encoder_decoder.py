@@ -63,7 +63,7 @@ class Encoder(nn.Module):
         return functional.relu(self.norm1(self.conv1(normalised(patches))), inplace=True)
 
     def deep(self, first):
-        """Return the semantic representation of conv1's maps; 125 cells become (N, 256, 22, 22)."""
+        """Return the semantic maps of conv1's maps; 125 cells become (N, 256, 22, 22)."""
         maps = functional.max_pool2d(first, 3, 2)
         maps = functional.relu(self.norm2(self.conv2(maps)), inplace=True)
         maps = functional.max_pool2d(maps, 3, 2)

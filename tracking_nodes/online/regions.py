@@ -1,4 +1,4 @@
-"""Square pieces of an image, resized; shared by every tracker that does not see the whole image."""
+"""Square pieces of an image, resized; for trackers that do not see the whole image."""
 from dataclasses import dataclass
 
 import cv2

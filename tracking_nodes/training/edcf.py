@@ -19,13 +19,13 @@ from tracking_nodes.nn.correlation_filter import (
 from tracking_nodes.nn.encoder_decoder import (
     Decoder, DEEP_CELLS, DEEP_STRIDE, Encoder, FINE_CELLS, FINE_STRIDE, normalised, PATCH)
 from tracking_nodes.sequences.catalog import open_sequences
+from tracking_nodes.trackers.edcf import EdcfSettings
 from tracking_nodes.training import edcf_losses
 from tracking_nodes.training.clips import read_stills
 from tracking_nodes.training.distillation import disturb
 from tracking_nodes.training.loop import add_options, exponential, Training
 from tracking_nodes.training.pairs import ClipViews, make_pair, PairRules, SequenceViews
 from tracking_nodes.training.tracking_check import TrackingCheck
-from tracking_nodes.trackers.edcf import EdcfSettings
 
 _MOMENTUM, _WEIGHT_DECAY = 0.9, 5e-4
 _GRADIENT_NORM = 5.0

@@ -49,9 +49,9 @@ class PairRules:
     How patches are cut.
 
     padding: context around the target in its sides. template, search: pixels per side of the
-    patches; the template shows `template / search` times as much, at the same scale. largest_shift:
-    of the target in the search patch, pixels. scale_spread: standard deviation of the logarithm
-    of the search patch's scale.
+    patches; the template shows `template / search` times as much, at the same scale.
+    largest_shift: of the target in the search patch, pixels. scale_spread: standard deviation of
+    the logarithm of the search patch's scale.
     """
 
     padding: float = 3.0
