@@ -107,7 +107,7 @@ def write_dataset(folder, count, frames):
                    fmt='%.4f', delimiter=',')
 
 
-def test_killed_twice_and_resumed_a_run_ends_with_the_numbers_of_an_uninterrupted_one(tmp_path):
+def test_a_run_killed_twice_ends_with_the_numbers_of_an_uninterrupted_one(tmp_path):
     write_dataset(tmp_path / 'data', 2, 10)
     command = [sys.executable, '-m', 'tracking_nodes.cli', 'run', '--tracker', 'rman', '--peer',
                'csrt', '--protocol', 'ope', '--protocol', 'got10k', '--jobs', '2', '--threads', '1',

@@ -45,7 +45,8 @@ class Cluster:
             try:
                 ray.init(address, **options)
             except (ConnectionError, ValueError) as error:
-                raise SettingError(f'cannot join the Ray cluster at {address!r}: {error}') from error
+                raise SettingError(
+                    f'cannot join the Ray cluster at {address!r}: {error}') from error
         self._task = ray.remote(num_cpus=threads, num_gpus=1 / per_gpu if per_gpu else 0,
                                 max_retries=0)(_perform)
         self._per_gpu = per_gpu
