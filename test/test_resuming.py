@@ -110,14 +110,14 @@ def write_dataset(folder, count, frames):
 def test_a_run_killed_twice_ends_with_the_numbers_of_an_uninterrupted_one(tmp_path):
     write_dataset(tmp_path / 'data', 2, 10)
     command = [sys.executable, '-m', 'tracking_nodes.cli', 'run', '--tracker', 'rman', '--peer',
-               'csrt', '--protocol', 'ope', '--protocol', 'got10k', '--jobs', '2', '--threads', '1',
-               '--device', 'cpu', str(tmp_path / 'data')]
+               'csrt', '--protocol', 'ope', '--protocol', 'got10k', '--jobs', '2', '--threads',
+               '1', '--device', 'cpu', str(tmp_path / 'data')]
     command += [word for setting in RMAN for word in ('--set', setting)]
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
     subprocess.run([*command, '--out', str(whole)], check=True, capture_output=True)
     total = len(list(whole.rglob('*_run.json')))
     moments = random.Random(5)
-    for earliest in (total // 5, total // 2):
+    for earliest in (total // 5, 2 * total // 5):
         process = subprocess.Popen([*command, '--out', str(killed)], stdout=subprocess.DEVNULL,
                                    stderr=subprocess.DEVNULL)
         end = time.monotonic() + 600
