@@ -31,6 +31,7 @@ _MOMENTUM, _WEIGHT_DECAY = 0.9, 5e-4
 _GRADIENT_NORM = 5.0
 _LOSSES = ('low', 'high', 'recon')
 _HELD_OUT = 8           # every eighth sequence is kept for validation
+_HELD_PAIRS = 128       # that are validated on
 _RESPONSE = 17          # cells per side of the semantic response
 
 
@@ -215,7 +216,8 @@ class PairTraining(Training):
         """Return the terms on pairs of the held-out sequences, and how well those are tracked."""
         if self.held is None:
             return {}
-        loader = torch.utils.data.DataLoader(self.held, self.batch, sampler=range(128))
+        numbers = range(min(_HELD_PAIRS, self.examples))
+        loader = torch.utils.data.DataLoader(self.held, self.batch, sampler=numbers)
         with torch.inference_mode():
             rows = [self._terms(examples, disturbed=False) for examples in loader]
         means = {f'held_{name}': float(np.mean([row[name].item() for row in rows]))
