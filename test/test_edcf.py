@@ -153,3 +153,55 @@ def test_bfloat16_finds_the_same_place():
         tracker.start(images[0], boxes[0])
         found.append(tracker.locate(images[1]).box)
     assert np.abs(found[0] - found[1]).max() < 1
+
+
+@pytest.fixture
+def dcfnet_file(tmp_path):
+    """Write weights under the names and in the shapes of DCFNet's published param.pth."""
+    random = torch.Generator().manual_seed(0)
+    shapes = {'feature.0.weight': (32, 3, 3, 3), 'feature.0.bias': (32,),
+              'feature.2.weight': (32, 32, 3, 3), 'feature.2.bias': (32,)}
+    file = tmp_path / 'param.pth'
+    torch.save({name: 0.1 * torch.randn(shape, generator=random)
+                for name, shape in shapes.items()}, file)
+    return str(file)
+
+
+def test_dcfnets_layout_is_a_fine_grained_branch(dcfnet_file):
+    tracker, images, boxes = started(weights=dcfnet_file, semantic=False)
+    assert tracker._new_filter(images[0]).shape == (32, 128, 65)
+    found = []
+    for image in images[1:]:
+        found.append(tracker.locate(image).box)
+        tracker.learn()
+    assert iou(np.array(found), boxes[1:]).min() > 0.5
+
+
+def test_dcfnets_cells_show_what_the_encoders_do(dcfnet_file):
+    """A bright point of the patch has its maximum at the same cell of both."""
+    patch = torch.zeros(1, 3, PATCH, PATCH)
+    patch[:, :, 100:102, 160:162] = 255
+    first = make(weights=dcfnet_file, semantic=False, precision='float32')._encoder.first(patch)
+    row, column = divmod(int(first[0, 0].argmax()), first.shape[-1])
+    assert first.shape[-2:] == (FINE_CELLS, FINE_CELLS)
+    # conv1's cell c has its centre at pixel 2 c + 3.
+    assert abs(2 * row + 3 - 100.5) <= 1.5 and abs(2 * column + 3 - 160.5) <= 1.5
+
+
+def test_dcfnet_has_no_semantic_branch(dcfnet_file):
+    with pytest.raises(SettingError, match='no semantic branch; set semantic = false'):
+        make(weights=dcfnet_file)
+
+
+def test_the_score_is_the_calibrated_height():
+    tracker, images, _ = started(score_middle=0.4, score_slope=7.0)
+    location = tracker.locate(images[1])
+    assert location.score == pytest.approx(1 / (1 + np.exp(7.0 * (0.4 - tracker.height))))
+    assert location.present == (location.score >= 0.5)
+
+
+def test_a_picture_without_the_target_scores_lower():
+    tracker, images, _ = started()
+    seen = tracker.locate(images[1]).score
+    noise = np.random.default_rng(0).integers(0, 256, images[1].shape, dtype=np.uint8)
+    assert tracker.locate(noise).score < 0.5 < seen

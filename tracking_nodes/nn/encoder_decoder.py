@@ -107,8 +107,8 @@ class DcfNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.feature = nn.Sequential(
-            nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1),
-            nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1))
+            nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1))
+        self.norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75, k=1)
         self.register_buffer('mean', torch.tensor([104.0, 117.0, 123.0])[:, None, None],
                              persistent=False)
 
@@ -117,8 +117,8 @@ class DcfNet(nn.Module):
         return functional.avg_pool2d(patches[:, :, 2:-3, 2:-3] - self.mean, 2)
 
     def fine(self, first):
-        """Return 32 channels on the same cells."""
-        return self.feature(first)
+        """Return 32 channels on the same cells, float32: the norm knows no bfloat16."""
+        return self.norm(self.feature(first).float())
 
 
 class Decoder(nn.Sequential):
