@@ -16,8 +16,8 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'bags', description="bags, sequence folders or videos, as in ['one', 'two']"),
         DeclareLaunchArgument(
-            'trackers', default_value="['rman']",
-            description="trackers, NAME or NAME:LABEL, as in ['rman', 'csrt']"),
+            'trackers', default_value="['edcf']",
+            description="trackers, NAME or NAME:LABEL, as in ['edcf', 'csrt']"),
         DeclareLaunchArgument(
             'settings', default_value="['']",
             description='tracker settings, KEY=VALUE or LABEL.KEY=VALUE, as a list'),

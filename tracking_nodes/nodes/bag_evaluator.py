@@ -28,7 +28,7 @@ from tracking_nodes.trackers.base import Runtime
 
 _LISTS = {
     'bags': 'bags to evaluate on; sequence folders and videos work as well',
-    'trackers': 'trackers to evaluate, NAME or NAME:LABEL; default rman',
+    'trackers': 'trackers to evaluate, NAME or NAME:LABEL; default edcf',
     'settings': 'tracker settings that differ from the defaults, KEY=VALUE for all trackers or '
                 'LABEL.KEY=VALUE for one',
 }
@@ -79,7 +79,7 @@ class BagEvaluator(Node):
             raise SettingError("set bags and output, as in -p bags:=\"['FOLDER']\" -p "
                                'output:=results')
         runtime = Runtime(settings.device, settings.half, settings.seed, settings.models)
-        self.contenders = parse_contenders(lists['trackers'] or ['rman'], lists['settings'],
+        self.contenders = parse_contenders(lists['trackers'] or ['edcf'], lists['settings'],
                                            runtime)
         self.bags = lists['bags']
         if settings.publish:

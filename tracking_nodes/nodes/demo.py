@@ -58,7 +58,7 @@ def _parser():
                         help='bag or sequence with ground truth (default: a sequence of '
                              '$TRACKING_DATA, or a sample made here)')
     parser.add_argument('--image-topic', default='', help="the bag's image topic")
-    parser.add_argument('--tracker', default='rman', help='default: %(default)s')
+    parser.add_argument('--tracker', default='edcf', help='default: %(default)s')
     parser.add_argument('--rate', type=float, default=0.0, metavar='HZ',
                         help='send images at this rate instead of as fast as they are answered')
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='default: %(default)s')

@@ -17,7 +17,7 @@ READ_ONLY = ('autostart', 'diagnostics_period')
 class NodeSettings(Settings):
     """Parameters of the tracker node; those of the tracker itself are under `<tracker>.`."""
 
-    tracker: str = setting('rman', 'which tracker runs; tracking_benchmark list names them')
+    tracker: str = setting('edcf', 'which tracker runs; tracking_benchmark list names them')
     device: str = setting(
         'auto', 'where the tracker computes: auto, cpu, cuda or cuda:N; a GPU that is asked for '
         'and missing is an error')
