@@ -115,6 +115,9 @@ def test_which_repetitions_count_does_not_depend_on_which_end_first(tmp_path):
     expected = {'still': ['one.001', 'one.002', 'two.001', 'two.002']}
     assert results.stored(tmp_path / 'forwards' / 'got10k') == expected
     assert results.stored(tmp_path / 'backwards' / 'got10k') == expected
+    names = [sorted(path.name for path in (tmp_path / name / 'got10k' / 'still').iterdir())
+             for name in ('forwards', 'backwards')]
+    assert names[0] == names[1] and len(names[0]) == 4 * 5
 
 
 @dataclass

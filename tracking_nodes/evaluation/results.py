@@ -195,6 +195,19 @@ def forget(folder, tracker):
             path.unlink()
 
 
+def forget_one(folder, tracker, name):
+    """
+    Delete one result, if it is there: its record first, so that no half of it counts.
+
+    :param folder: the results folder, or that of a protocol in it.
+    :param tracker: label of the tracker.
+    :param name: as from `file_name`.
+    """
+    for suffix in (_RECORD, '.txt', '_score.txt', '_present.txt', '_time.txt', '_event.txt',
+                   '_age.txt'):
+        (Path(folder) / tracker / f'{name}{suffix}').unlink(missing_ok=True)
+
+
 def remove_partial_files(folder):
     """
     Delete what writers that were killed have left below a results folder.

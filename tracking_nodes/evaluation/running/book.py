@@ -112,8 +112,8 @@ class Book:
         """Take back the results of trials that turned out to be superfluous."""
         place = self._place(cell.protocol, cell.contender.label)
         for name in cell.superfluous:
-            stem = results.file_name(cell.sequence.name, cell.trials[name])
-            (place / f'{stem}_run.json').unlink(missing_ok=True)
+            results.forget_one(place.parent, place.name,
+                               results.file_name(cell.sequence.name, cell.trials[name]))
 
     def _place(self, protocol, label):
         return self._folder / protocol.folder / label
