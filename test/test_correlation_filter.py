@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from tracking_nodes.nn.correlation_filter import (
-    centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter)
+    centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
+    windows_around)
 
 RIDGE, CONTEXT_WEIGHT = 0.3, 0.7
 
@@ -203,3 +204,11 @@ def test_smaller_maps_are_filled_up_with_zeros():
                              for part in (target, context, maps))
     expected = respond(maps, solve_filter(target, label, RIDGE, context, CONTEXT_WEIGHT))
     assert torch.allclose(found, expected)
+
+
+def test_windows_lie_around_the_middle_one():
+    maps = draw(2, 3, 9, 9)
+    found = windows_around(maps, 5, 2, [(-1, 0), (1, 1)])
+    assert found.shape == (2, 3, 3, 5, 5)
+    for index, (top, left) in enumerate(((2, 2), (0, 2), (4, 4))):
+        assert torch.equal(found[:, index], maps[:, :, top:top + 5, left:left + 5])

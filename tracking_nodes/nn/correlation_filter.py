@@ -101,5 +101,21 @@ def centre_cells(maps, cells):
     return maps[..., margin:margin + cells, margin:margin + cells]
 
 
+def windows_around(maps, cells, distance, directions):
+    """
+    Return windows of maps, the first in the middle, the others moved away from it.
+
+    :param maps: (..., C, H, H), H = cells + 2 distance.
+    :param cells: per side of a window.
+    :param distance: of the moved windows, in cells.
+    :param directions: (down, across) of each moved window, -1, 0 or 1.
+    :return: (..., 1 + len(directions), C, cells, cells).
+    """
+    corners = [(distance * (1 + down), distance * (1 + across))
+               for down, across in ((0, 0), *directions)]
+    return torch.stack([maps[..., top:top + cells, left:left + cells] for top, left in corners],
+                       dim=-4)
+
+
 def _power(spectrum):
     return (spectrum.real.square() + spectrum.imag.square()).sum(dim=-3)

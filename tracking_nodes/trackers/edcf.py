@@ -14,7 +14,8 @@ from torch.nn import functional
 from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import area_side, clip_box, cxcywh_to_xywh, xywh_to_cxcywh
 from tracking_nodes.nn.correlation_filter import (
-    centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter)
+    centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
+    windows_around)
 from tracking_nodes.nn.device import (
     computes_in_bfloat16, keep_freed_memory, resolve_device)
 from tracking_nodes.nn.encoder_decoder import (
@@ -27,7 +28,7 @@ from tracking_nodes.trackers.base import Location, Tracker
 # Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
 _TRANSFORM = (128, 128)
 # Directions of the context patches around the target, in the order they are taken.
-_AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 @dataclass(frozen=True)
@@ -169,33 +170,33 @@ class Edcf(Tracker):
     @torch.inference_mode()
     def _start(self, image, box):
         self._take(box)
-        self._bounds = image.shape[1], image.shape[0]
-        self._image = image
-        first = self._encoder.first(self._patches(image, [1.0], PATCH))
         if self.settings.semantic:
+            first = self._encoder.first(self._patches(image, [1.0], PATCH))
             deep = self._encoder.deep(first).float()
             self._template = centre_cells(deep, self.settings.template_cells).contiguous()
             # What the unmoved target is answered with: the scale of all later answers.
             self._first_answer = self._semantic(deep).max()
         if self.settings.fine:
             self._filter = self._new_filter(image)
-        self._image = None
 
     @torch.inference_mode()
     def _locate(self, image):
         settings = self.settings
-        self._bounds, self._image = (image.shape[1], image.shape[0]), image
+        self._image = image
         responses = self.responses(image)
         fused = responses['fused']
         if settings.window_weight:
             fused = torch.lerp(fused, self._prior * fused.amax(), settings.window_weight)
         chosen, cell = peak_at(fused * self._penalties)
-        self._answer = self._peak_near(responses.get('semantic'), chosen)
+        if settings.semantic:
+            at = chosen if settings.semantic_scales else 0
+            self._answer = responses['semantic'][at].max()
         scale = self._steps[chosen]
         moved = (cell - FINE_CELLS // 2)[::-1] * FINE_STRIDE * scale * self._side() / PATCH
         self._centre = self._centre + moved
         self._size = self._size * (1 + settings.scale_damping * (scale - 1))
-        box = clip_box(cxcywh_to_xywh([*self._centre, *self._size]), *self._bounds)
+        height, width = image.shape[:2]
+        box = clip_box(cxcywh_to_xywh([*self._centre, *self._size]), width, height)
         self._take(box)
         highest = settings.fine + settings.semantic * settings.semantic_weight
         self.height = float(responses['fused'][chosen].max()) / highest
@@ -221,7 +222,7 @@ class Edcf(Tracker):
         self._centre, self._size = xywh_to_cxcywh(box)[:2], box[2:].copy()
 
     def _reset(self):
-        self._centre = self._size = self._bounds = self._image = None
+        self._centre = self._size = self._image = None
         self._template = self._filter = self._first_answer = self._answer = None
         self.height = math.nan
 
@@ -287,14 +288,11 @@ class Edcf(Tracker):
 
     def _new_filter(self, image):
         """Return the filter of eq. 7 on the target and the patches around it."""
-        settings, distance = self.settings, self.settings.context_cells
-        size = settings.wide_patch
+        settings, size = self.settings, self.settings.wide_patch
         maps = self._encoder.fine(self._encoder.first(
             self._patches(image, [size / PATCH], size)))[0].float()
-        windows = [maps[:, distance * (1 + down):distance * (1 + down) + FINE_CELLS,
-                        distance * (1 + across):distance * (1 + across) + FINE_CELLS]
-                   for down, across in ((0, 0), *_AROUND[:settings.context_patches])]
-        windows = torch.stack(windows) * self._fade
+        windows = windows_around(maps, FINE_CELLS, settings.context_cells,
+                                 AROUND[:settings.context_patches]) * self._fade
         return solve_filter(windows[0], self._label, settings.ridge,
                             windows[1:] if settings.context_patches else None,
                             settings.context_weight)
@@ -307,11 +305,6 @@ class Edcf(Tracker):
 
     def _side(self):
         return (1 + self.settings.padding) * area_side([0, 0, *self._size])
-
-    def _peak_near(self, semantic, chosen):
-        if semantic is None:
-            return None
-        return semantic[chosen if len(semantic) > 1 else 0].max()
 
 
 def _around_middle(responses):

@@ -15,11 +15,12 @@ from torch import nn
 import torch.utils.data
 
 from tracking_nodes.nn.correlation_filter import (
-    centre_cells, cosine_window, cross_correlate, gaussian_label, respond, solve_filter)
+    centre_cells, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
+    windows_around)
 from tracking_nodes.nn.encoder_decoder import (
     Decoder, DEEP_CELLS, DEEP_STRIDE, Encoder, FINE_CELLS, FINE_STRIDE, normalised, PATCH)
 from tracking_nodes.sequences.catalog import open_sequences
-from tracking_nodes.trackers.edcf import EdcfSettings
+from tracking_nodes.trackers.edcf import AROUND, EdcfSettings
 from tracking_nodes.training import edcf_losses
 from tracking_nodes.training.clips import read_stills
 from tracking_nodes.training.distillation import disturb
@@ -148,13 +149,11 @@ class Network(nn.Module):
     def _low(self, wide, fine, shifts):
         """Return eq. 8, the filter solved on the template and answered on the search patch."""
         settings, cells = self.settings, FINE_CELLS
-        near, far = settings.context_cells, 2 * settings.context_cells
-        target = centre_cells(wide, cells) * self.fade
-        contexts = torch.stack([wide[..., top:top + cells, left:left + cells] for top, left in
-                                ((0, near), (far, near), (near, 0), (near, far))],
-                               dim=1) * self.fade
-        weights = solve_filter(target, gaussian_label(cells, cells, settings.label_cells),
-                               settings.ridge, contexts, settings.context_weight)
+        windows = windows_around(wide, cells, settings.context_cells,
+                                 AROUND[:settings.context_patches]) * self.fade
+        weights = solve_filter(
+            windows[:, 0], gaussian_label(cells, cells, settings.label_cells), settings.ridge,
+            windows[:, 1:], settings.context_weight)
         labels = torch.stack([gaussian_label(cells, cells, settings.label_cells,
                                              shift / FINE_STRIDE) for shift in shifts])
         return edcf_losses.tracking_loss_low(respond(fine * self.fade, weights), labels)
