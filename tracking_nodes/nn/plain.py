@@ -102,6 +102,6 @@ def he_initialise(module, seed):
     """Give every convolution He's normal weights and zero biases, drawn from the seed."""
     generator = torch.Generator().manual_seed(seed)
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity='relu', generator=generator)
             nn.init.zeros_(layer.bias)

@@ -1,0 +1,121 @@
+"""
+C3D conv1a to conv5b, the temporal backbone of CSTNet.
+
+Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", ICCV 2015, with the
+pooling of CSTNet's Table I: a clip of four frames leaves conv3b as one.
+"""
+from collections import OrderedDict
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tracking_nodes.errors import WeightsError
+from tracking_nodes.nn import weights as files
+from tracking_nodes.nn.plain import he_initialise
+
+FRAMES = 4
+# Name, channels, and size of the max pooling over (time, height, width) that follows.
+LAYERS = (
+    ('conv1a', 64, (1, 2, 2)), ('conv2a', 128, (2, 2, 2)),
+    ('conv3a', 256, ()), ('conv3b', 256, (2, 2, 2)),
+    ('conv4a', 512, ()), ('conv4b', 512, (1, 2, 2)),
+    ('conv5a', 512, ()), ('conv5b', 512, ()),
+)
+# Frames of Sports-1M as the published network takes them: 0..255, minus the mean picture's mean.
+SPORTS_1M = files.Preprocessing('bgr', 1.0, (90.25, 97.66, 101.41), (1.0, 1.0, 1.0))
+
+
+def channels_of(width):
+    """Return the channels of each layer at a share of the published width."""
+    return tuple(max(1, round(width * channels)) for _, channels, _ in LAYERS)
+
+
+class C3d(nn.Module):
+    """
+    Eight 3x3x3 convolutions with ReLU.
+
+    channels: of the map it gives. stride and offset: where its cells lie in the image, as in
+    `nn.backbones.Backbone`. extra: tensors of the weights file that belong to what follows.
+    """
+
+    stride, offset = 16, 8.0
+
+    def __init__(self, channels, preprocessing=SPORTS_1M):
+        """
+        Make the layers.
+
+        :param channels: of the eight layers.
+        :param preprocessing: a `weights.Preprocessing`.
+        """
+        super().__init__()
+        before = 3
+        for (name, _, _), number in zip(LAYERS, channels):
+            self.add_module(name, nn.Conv3d(before, number, 3, padding=1))
+            before = number
+        self.channels, self.preprocessing, self.extra = before, preprocessing, {}
+        step = 1 if preprocessing.order == 'bgr' else -1
+        for name in ('mean', 'std'):
+            values = torch.tensor(getattr(preprocessing, name)[::step], dtype=torch.float32)
+            self.register_buffer(name, preprocessing.scale * values, persistent=False)
+
+    def forward(self, clip):
+        """
+        Return the maps of conv5b (eq. 7 of CSTNet, layer by layer).
+
+        :param clip: (N, 3, 4, H, W) float, BGR, 0..255.
+        :return: (N, channels, H / 16, W / 16).
+        """
+        maps = (clip - self.mean.view(3, 1, 1, 1)) / self.std.view(3, 1, 1, 1)
+        if self.preprocessing.order == 'rgb':
+            maps = maps.flip(1)
+        for name, _, pool in LAYERS:
+            layer = getattr(self, name)
+            if maps.dim() == 5 and maps.shape[2] == 1:
+                maps = maps[:, :, 0]
+            if maps.dim() == 4:
+                # Of a single frame the outer thirds of the kernel only ever meet the padding.
+                maps = functional.conv2d(maps, layer.weight[:, :, 1], layer.bias, padding=1)
+            else:
+                maps = layer(maps)
+            maps = functional.relu(maps)
+            if pool:
+                maps = (functional.max_pool3d(maps, pool) if maps.dim() == 5
+                        else functional.max_pool2d(maps, pool[1:]))
+        return maps
+
+
+def load_c3d(weights='', models='', seed=0, width=1.0):
+    """
+    Return a C3D on the CPU, frozen; how wide it is, the weights file says.
+
+    :param weights: '' for the manifest's file, 'random' for seeded random weights, or a file:
+        a path, or a name searched in `models`, `TRACKING_MODELS` and the package.
+    :param models: folder searched first, or ''.
+    :param seed: of random weights.
+    :param width: of random weights, as a share of the published channels.
+    :raises WeightsError: a file is missing, damaged or of another network.
+    """
+    if weights == 'random':
+        network = C3d(channels_of(width))
+        he_initialise(network, seed)
+    else:
+        loaded = (files.read_weights(files.find_weights(weights, models)) if weights
+                  else files.default_weights('c3d', models))
+        network = _filled(loaded)
+    return network.eval().requires_grad_(False)
+
+
+def _filled(loaded):
+    names = [f'{name}.{kind}' for name, _, _ in LAYERS for kind in ('weight', 'bias')]
+    missing = [name for name in names if name not in loaded.tensors]
+    if missing:
+        raise WeightsError(f'{loaded.origin} is not of C3D: it lacks {", ".join(missing[:4])}')
+    own = OrderedDict((name, loaded.tensors[name]) for name in names)
+    network = C3d([own[f'{name}.bias'].numel() for name, _, _ in LAYERS], loaded.preprocessing)
+    try:
+        network.load_state_dict(own)
+    except RuntimeError as error:
+        raise WeightsError(f'{loaded.origin} is not of C3D: {error}') from error
+    network.extra = {name: tensor for name, tensor in loaded.tensors.items() if name not in own}
+    return network
