@@ -88,6 +88,25 @@ class DetectionSettings(FeatureSettings):
                                'search region does not show the whole image')
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """
+    The boxes whose weighted mean is the target.
+
+    boxes: (B, 4). features: (B, D) of these boxes. score: in [0, 1], 0.5 is the point of doubt.
+    weights: (B,), or None for the plain mean.
+    """
+
+    boxes: np.ndarray
+    features: torch.Tensor
+    score: float
+    weights: np.ndarray | None = None
+
+    def mean_of(self, boxes):
+        """Return the weighted mean (4,) of boxes (B, 4), one for each of the own."""
+        return np.average(boxes, axis=0, weights=self.weights)
+
+
 class DetectionTracker(Tracker):
     """Tracking by detection around a classifier that learns online."""
 
@@ -121,6 +140,16 @@ class DetectionTracker(Tracker):
     def _update(self):
         """Train if the schedule says so and return whether anything was trained."""
 
+    def _estimate(self, boxes, features, logits):
+        """
+        Return the `Estimate` that the best candidates lead to.
+
+        :param boxes: (B, 4), best first.
+        :param features: (B, D).
+        :param logits: (B,).
+        """
+        return Estimate(boxes, features, float(logits.mean().sigmoid()))
+
     def _start(self, image, box):
         settings = self.settings
         self._box, self._size = box, (image.shape[1], image.shape[0])
@@ -141,16 +170,15 @@ class DetectionTracker(Tracker):
         with torch.no_grad():
             logits = self._scores(features)
         best_logits, best = logits.topk(min(settings.best_candidates, len(candidates)))
-        score = float(best_logits.mean().sigmoid())
-        chosen = candidates[best.cpu().numpy()]
-        self._believed = score >= settings.present_threshold
-        output = chosen.mean(axis=0)
+        estimate = self._estimate(candidates[best.cpu().numpy()], features[best], best_logits)
+        self._believed = estimate.score >= settings.present_threshold
+        output = estimate.mean_of(estimate.boxes)
         # The search goes on from the classifier's box, doubtful or not, or a target that moves
         # on is never caught up with; regressed boxes fed back drift.
         self._box = clip_box(output, *self._size)
         if self._believed and self._regressor is not None:
-            output = self._regressor.refine(features[best], chosen).mean(axis=0)
-        return Location(clip_box(output, *self._size), score, self._believed)
+            output = estimate.mean_of(self._regressor.refine(estimate.features, estimate.boxes))
+        return Location(clip_box(output, *self._size), estimate.score, self._believed)
 
     def _learn(self):
         if self._frame is None:
@@ -188,6 +216,10 @@ class DetectionTracker(Tracker):
         return sampling.inside(boxes, *self._size)
 
     def _samples(self, box, positives, negatives):
+        near, far = self._sample_boxes(box, positives, negatives)
+        return self._frame.of(near), self._frame.of(far)
+
+    def _sample_boxes(self, box, positives, negatives):
         settings, rng = self.settings, self._rng
         near = sampling.with_overlap(
             lambda n: self._inside(sampling.gaussian(rng, box, n, 0.1, 1.3, 0.65)),
@@ -204,7 +236,7 @@ class DetectionTracker(Tracker):
         far = [sampling.with_overlap(lambda n: self._inside(draw(n)), box, share, 0,
                                      settings.negative_overlap)
                for draw, share in zip(draws, shares)]
-        return self._frame.of(near), self._frame.of(np.concatenate(far))
+        return near, np.concatenate(far)
 
     def _fit_regressor(self, box):
         settings = self.settings
