@@ -133,12 +133,25 @@ class SharedFeatures:
         """
         backbone, size = self._extractor.backbone, self._extractor.settings.pool_size
         corners = torch.from_numpy(self._region.from_image(xywh_to_xyxy(boxes))).float()
-        pooled = []
-        for tap, projected in zip(self._extractor.taps, self._maps):
-            on_map = (corners - backbone.offset[tap]) / backbone.stride[tap] + 0.5
-            rois = functional.pad(on_map, (1, 0)).to(projected.device)
-            pooled.append(roi_align(projected, rois, size, sampling_ratio=2, aligned=True))
+        pooled = [pool_boxes(projected, corners, backbone.stride[tap], backbone.offset[tap], size)
+                  for tap, projected in zip(self._extractor.taps, self._maps)]
         return torch.cat(pooled, dim=1).flatten(1)
+
+
+def pool_boxes(maps, corners, stride, offset, size):
+    """
+    Return RoIAlign of boxes on one map.
+
+    :param maps: (1, C, H, W).
+    :param corners: (N, 4) float32, left, top, right, bottom in pixels of the network's input.
+    :param stride: of the map, see `nn.backbones.Backbone`.
+    :param offset: of the map.
+    :param size: cells per side.
+    :return: (N, C, size, size), on the maps' device.
+    """
+    on_map = (corners - offset) / stride + 0.5
+    rois = functional.pad(on_map, (1, 0)).to(maps.device)
+    return roi_align(maps, rois, size, sampling_ratio=2, aligned=True)
 
 
 class CropFeatures:

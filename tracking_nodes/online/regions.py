@@ -15,8 +15,8 @@ class Region:
     """
 
     pixels: np.ndarray
-    left: int
-    top: int
+    left: float
+    top: float
     scale: float
 
     def from_image(self, points):

@@ -10,6 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from tracking_nodes.parameters import Settings, setting
+
+
+@dataclass(frozen=True)
+class MemorySettings(Settings):
+    """How much is remembered."""
+
+    long_memory: int = setting(
+        100, 'frames whose positives are kept', minimum=1, maximum=1000, source='MDNet')
+    short_memory: int = setting(
+        20, 'frames whose negatives are kept', minimum=1, maximum=1000, source='MDNet')
+    first_kept: int = setting(
+        500, 'samples of the first frame that stay in memory, per class', minimum=1,
+        maximum=20000, source='the only labels that are certain')
+
 
 @dataclass(frozen=True)
 class FrameSamples:
@@ -71,7 +86,7 @@ class SampleMemory:
                                        self._first.context)
         self._later.append(samples)
 
-    def draw(self, rng, positives, negatives, frames):
+    def draw(self, rng, positives, negatives, frames, recent=False):
         """
         Draw a batch, each half from at most so many frames.
 
@@ -81,14 +96,17 @@ class SampleMemory:
         :param positives: how many, from all frames; a multiple of `frames`.
         :param negatives: how many, from the first and the latest frames.
         :param frames: how many frames each half is drawn from, with repetition.
+        :param recent: whether positives, too, are from the first and the latest frames only, as
+            in MDNet's short-term update.
         :return: a `Batch`.
         """
         stored = [self._first, *self._later]
-        recent = [0, *range(max(1, len(stored) - self._short), len(stored))]
+        latest = [0, *range(max(1, len(stored) - self._short), len(stored))]
+        long = latest if recent else range(len(stored))
         chosen = {}
         halves = []
-        for kind, count, pool in (('positives', positives, range(len(stored))),
-                                  ('negatives', negatives, recent)):
+        for kind, count, pool in (('positives', positives, long),
+                                  ('negatives', negatives, latest)):
             usable = [index for index in pool if len(getattr(stored[index], kind))]
             # The first frame, the only certain one, is always among them.
             picked = np.append(rng.choice(usable, frames - 1), usable[0])

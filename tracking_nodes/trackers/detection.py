@@ -14,14 +14,18 @@ from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import clip_box
 from tracking_nodes.online import sampling
 from tracking_nodes.online.box_regression import BoxRegressor
+from tracking_nodes.online.classifier import ClassifierSettings
 from tracking_nodes.online.features import FeatureExtractor, FeatureSettings
+from tracking_nodes.online.refinement import refined_scores
+from tracking_nodes.online.sample_memory import MemorySettings
+from tracking_nodes.online.temporal_stream import TemporalSettings, TemporalStream
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 
 
 @dataclass(frozen=True)
-class DetectionSettings(FeatureSettings):
-    """Candidates, labels, sample memory and box regression of tracking by detection."""
+class DetectionSettings(TemporalSettings, MemorySettings, FeatureSettings):
+    """Candidates, labels and box regression of tracking by detection, and all it builds on."""
 
     candidates: int = setting(
         256, 'candidates drawn in every frame', minimum=8, maximum=4096,
@@ -62,13 +66,6 @@ class DetectionSettings(FeatureSettings):
     negatives: int = setting(
         206, 'negative samples of a later frame', minimum=1, maximum=4000,
         source='RMAN: N_2 = 256 in all')
-    long_memory: int = setting(
-        100, 'frames whose positives are kept', minimum=1, maximum=1000, source='MDNet')
-    short_memory: int = setting(
-        20, 'frames whose negatives are kept', minimum=1, maximum=1000, source='MDNet')
-    first_kept: int = setting(
-        500, 'samples of the first frame that stay in memory, per class', minimum=1,
-        maximum=20000, source='the only labels that are certain')
     box_regression: bool = setting(
         True, 'whether the chosen box is refined by regression', source='RMAN section IV.B')
     regression_samples: int = setting(
@@ -86,6 +83,9 @@ class DetectionSettings(FeatureSettings):
         if self.candidate_sampling == 'whole' and self.feature_path == 'shared':
             raise SettingError('candidate_sampling = whole needs feature_path = crop: the shared '
                                'search region does not show the whole image')
+        if self.candidate_sampling == 'whole' and self.temporal:
+            raise SettingError('candidate_sampling = whole goes without temporal: the clip shows '
+                               'only what is around the target')
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,10 @@ class DetectionTracker(Tracker):
         super().__init__(settings, runtime)
         self._extractor = FeatureExtractor(self.settings, self.runtime)
         self.device = self._extractor.device
+        self._temporal = None
+        if self.settings.temporal:
+            self._temporal = TemporalStream(self.settings, self.settings,
+                                            self._temporal_learning(), self.runtime)
         self._reset()
 
     @abstractmethod
@@ -140,6 +144,10 @@ class DetectionTracker(Tracker):
     def _update(self):
         """Train if the schedule says so and return whether anything was trained."""
 
+    def _temporal_learning(self):
+        """Return the `ClassifierSettings` of the temporal stream."""
+        return ClassifierSettings()
+
     def _estimate(self, boxes, features, logits):
         """
         Return the `Estimate` that the best candidates lead to.
@@ -157,6 +165,9 @@ class DetectionTracker(Tracker):
         self._projection = self._frame.projection
         self._begin(*self._samples(box, settings.first_positives, settings.first_negatives),
                     self._frame.of(box[None]))
+        if self._temporal is not None:
+            self._temporal.start(image, box, *self._sample_boxes(
+                box, settings.first_positives, settings.first_negatives))
         if settings.box_regression:
             self._fit_regressor(box)
 
@@ -169,8 +180,12 @@ class DetectionTracker(Tracker):
         features = self._frame.of(candidates)
         with torch.no_grad():
             logits = self._scores(features)
-        best_logits, best = logits.topk(min(settings.best_candidates, len(candidates)))
-        estimate = self._estimate(candidates[best.cpu().numpy()], features[best], best_logits)
+        ranking = logits
+        if self._temporal is not None:
+            self._temporal.see(image, self._box)
+            ranking = self._refined(candidates, logits)
+        best = ranking.topk(min(settings.best_candidates, len(candidates))).indices
+        estimate = self._estimate(candidates[best.cpu().numpy()], features[best], logits[best])
         self._believed = estimate.score >= settings.present_threshold
         output = estimate.mean_of(estimate.boxes)
         # The search goes on from the classifier's box, doubtful or not, or a target that moves
@@ -187,9 +202,16 @@ class DetectionTracker(Tracker):
             self._collect(
                 *self._samples(self._box, self.settings.positives, self.settings.negatives),
                 self._frame.of(self._box[None]))
+            if self._temporal is not None:
+                self._temporal.collect(self._box, *self._sample_boxes(
+                    self._box, self.settings.positives, self.settings.negatives))
         # The maps of a frame are large; nothing needs them any more.
         self._frame = None
-        return self._update()
+        changed = self._update()
+        if changed and self._temporal is not None:
+            # The temporal stream follows the schedule of its tracker.
+            self._temporal.update(recent=not self._believed)
+        return changed
 
     def _relocate(self, box):
         # Not cut to the last image: the next one may be larger.
@@ -202,6 +224,17 @@ class DetectionTracker(Tracker):
         self._box = self._size = self._frame = self._projection = self._regressor = None
         self._believed = False
         self._index = 0
+        if self._temporal is not None:
+            self._temporal.reset()
+
+    def _refined(self, boxes, logits):
+        """Return (N,) scores that rank candidates by both streams, eq. 10 to 12 of CSTNet."""
+        settings = self.settings
+        scores = (each.sigmoid().double().cpu().numpy()
+                  for each in (logits, self._temporal.logits(boxes)))
+        return torch.from_numpy(refined_scores(
+            *scores, boxes, settings.refinement, settings.refinement_weight,
+            settings.refinement_overlap)).to(logits.device)
 
     def _draw_candidates(self):
         settings = self.settings

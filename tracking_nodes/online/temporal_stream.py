@@ -1,0 +1,177 @@
+"""
+The Temporal ConvNet of CSTNet (TIP 2021), section III.B: which boxes held the target for a while.
+
+3D convolutions see the last four frames through one window around the last box. A candidate,
+repeated over these frames, is a cuboid; RoIAlign takes its features, and a classifier that
+learns online scores it. Any tracker that has candidates can ask this stream for a second opinion
+(section V.E.6).
+"""
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tracking_nodes.geometry import iou, xywh_to_xyxy
+from tracking_nodes.nn.c3d import FRAMES, load_c3d
+from tracking_nodes.nn.device import resolve_device
+from tracking_nodes.online.classifier import OnlineClassifier
+from tracking_nodes.online.clip import Clip
+from tracking_nodes.online.features import pool_boxes, Projection
+from tracking_nodes.online.refinement import ORDERS
+from tracking_nodes.parameters import Settings, setting
+
+# Width of C3D with random weights, which only show that everything runs.
+RANDOM_WIDTH = 0.25
+
+
+@dataclass(frozen=True)
+class TemporalSettings(Settings):
+    """The temporal stream, and how it and the tracker's own scores agree on a box."""
+
+    temporal: bool = setting(
+        False, 'whether the temporal stream of CSTNet joins in', source='CSTNet section V.E.6')
+    temporal_weights: str = setting(
+        '', 'weights file of C3D; empty for its usual one, random for none')
+    temporal_scale: float = setting(
+        5.0, 'side of the clip\'s window in units of sqrt(w h) of the target', minimum=2.0,
+        maximum=12.0, source='not in the paper; as search_scale')
+    temporal_size: int = setting(
+        224, 'side of the clip\'s window after resizing, pixels; a multiple of 16', minimum=48,
+        maximum=512, source='CSTNet Table I')
+    temporal_overlap: float = setting(
+        0.6, 'mean overlap over the clip above which a cuboid is positive', minimum=0.0,
+        maximum=1.0, source='CSTNet eq. 6')
+    refinement: str = setting(
+        'ref2', 'which stream comes first: the temporal one (ref2) or the tracker\'s own (ref1)',
+        choices=ORDERS, source='CSTNet Fig. 11')
+    refinement_weight: float = setting(
+        0.3, 'gamma of eq. 11, weight of the stream that comes first', minimum=0.0,
+        maximum=10.0, source='CSTNet section V.A', live=True)
+    refinement_overlap: float = setting(
+        0.5, 'overlap with the first stream\'s box above which a candidate is raised',
+        minimum=0.0, maximum=1.0, source='not in the paper', live=True)
+
+
+class TemporalStream:
+    """
+    Scores of cuboids around one target.
+
+    `start` on a target; then, in every frame, `see` it and ask for the `logits` of candidates;
+    `collect` what a believed frame taught and `update` when it is time to.
+    """
+
+    def __init__(self, settings, features, learning, runtime):
+        """
+        Load the network.
+
+        :param settings: a `TemporalSettings`.
+        :param features: a `FeatureSettings`; pool_size, feature_channels, feature_rms count.
+        :param learning: a `ClassifierSettings`.
+        :param runtime: a `trackers.base.Runtime`.
+        """
+        self._settings, self._features, self._learning = settings, features, learning
+        self._seed = runtime.seed
+        self.device = resolve_device(runtime.device)
+        half = runtime.half and self.device.type == 'cuda'
+        self._kind = torch.float16 if half else torch.float32
+        network = load_c3d(settings.temporal_weights, runtime.models, runtime.seed, RANDOM_WIDTH)
+        self._network = network.to(self.device, self._kind)
+        self._trained = {name: tensor for name, tensor in network.extra.items()
+                         if name.startswith(('fc4.', 'fc5.'))}
+        self._projection = _projection_of(network.extra, self.device)
+        self.reset()
+
+    def reset(self):
+        """Forget the target; the weights stay loaded."""
+        self._clip = self._path = self._region = self._map = self._found = None
+        self.classifier = None
+
+    def start(self, image, box, near, far):
+        """
+        Learn the target in the first frame, which all frames of the clip show.
+
+        :param image: (H, W, 3) uint8, BGR.
+        :param box: (x, y, w, h) of the target.
+        :param near: (P, 4) boxes on the target.
+        :param far: (M, 4) boxes beside it or of another size.
+        """
+        settings = self._settings
+        self._clip = Clip(image, box, FRAMES, settings.temporal_scale, settings.temporal_size)
+        self._path = deque([box] * (FRAMES - 1), maxlen=FRAMES - 1)
+        self._found = self._projection
+        self._look(box)
+        # Draws of its own: the tracker's do not depend on whether there is a temporal stream.
+        self.classifier = OnlineClassifier(
+            *self._samples(box, near, far), self._learning, np.random.default_rng(self._seed),
+            torch.Generator().manual_seed(self._seed), self._trained, 'the weights of C3D')
+
+    def see(self, image, box):
+        """
+        Take in the next frame.
+
+        :param image: (H, W, 3) uint8, BGR.
+        :param box: (x, y, w, h) of the target in the frame before, the window's centre.
+        """
+        self._clip.add(image)
+        self._path.append(box)
+        self._look(box)
+
+    def logits(self, boxes):
+        """Return (N,) logits of holding the target over the clip (eq. 8), of boxes (N, 4)."""
+        return self.classifier.logits(self._of(boxes))
+
+    def collect(self, box, near, far):
+        """
+        Take in the frame last seen.
+
+        :param box: (x, y, w, h) of the target in it.
+        :param near: (P, 4) boxes on the target.
+        :param far: (M, 4) boxes beside it or of another size.
+        """
+        self.classifier.collect(*self._samples(box, near, far))
+
+    def update(self, recent):
+        """Train the classifier; `recent` as in `OnlineClassifier.update`."""
+        self.classifier.update(recent)
+
+    def _look(self, box):
+        self._region = self._clip.window(box)
+        clip = torch.from_numpy(self._region.pixels).to(self.device)  # (T, H, W, 3)
+        with torch.no_grad():
+            maps = self._network(clip.permute(3, 0, 1, 2)[None].to(self._kind)).float()
+        if self._found is None:
+            self._found = Projection.fit([maps[0].flatten(1).T], self._features)
+        self._map, = self._found.of_maps([maps])
+
+    def _of(self, boxes):
+        corners = torch.from_numpy(self._region.from_image(xywh_to_xyxy(boxes))).float()
+        return pool_boxes(self._map, corners, self._network.stride, self._network.offset,
+                          self._features.pool_size).flatten(1)
+
+    def _samples(self, box, near, far):
+        """Return features of positive and negative cuboids, by eq. 6."""
+        path, threshold = np.array([*self._path, box]), self._settings.temporal_overlap
+        # What holds the target now but did not before is neither: as a negative it would teach
+        # that the target is background wherever it moves fast.
+        return (self._of(near[cuboid_overlap(near, path) > threshold]),
+                self._of(far[cuboid_overlap(far, path) <= threshold]))
+
+
+def cuboid_overlap(boxes, path):
+    """
+    Return eq. 5, the mean overlap of cuboids with the target over a clip.
+
+    :param boxes: (N, 4), each the same in all frames of its cuboid.
+    :param path: (T, 4) boxes of the target, the tube.
+    :return: (N,) in [0, 1].
+    """
+    return iou(np.asarray(boxes)[:, None], np.asarray(path)[None]).mean(axis=1)
+
+
+def _projection_of(tensors, device):
+    """Return the projection that C3D was trained with, or None."""
+    if 'projection.weight' not in tensors:
+        return None
+    return Projection([tensors['projection.weight'][:, :, None, None].to(device)],
+                      [tensors['projection.bias'].to(device)])
