@@ -69,20 +69,37 @@ class C3d(nn.Module):
         maps = (clip - self.mean.view(3, 1, 1, 1)) / self.std.view(3, 1, 1, 1)
         if self.preprocessing.order == 'rgb':
             maps = maps.flip(1)
+        frames = maps.shape[2]
+        maps = maps.transpose(1, 2).flatten(1, 2).contiguous(memory_format=torch.channels_last)
         for name, _, pool in LAYERS:
             layer = getattr(self, name)
-            if maps.dim() == 5 and maps.shape[2] == 1:
-                maps = maps[:, :, 0]
-            if maps.dim() == 4:
-                # Of a single frame the outer thirds of the kernel only ever meet the padding.
-                maps = functional.conv2d(maps, layer.weight[:, :, 1], layer.bias, padding=1)
-            else:
-                maps = layer(maps)
+            weight = folded(layer.weight, frames)
+            maps = functional.conv2d(maps, weight, layer.bias.repeat(frames), padding=1)
             maps = functional.relu(maps)
             if pool:
-                maps = (functional.max_pool3d(maps, pool) if maps.dim() == 5
-                        else functional.max_pool2d(maps, pool[1:]))
+                maps = functional.max_pool2d(maps, pool[1:])
+                if pool[0] == 2:
+                    maps = maps.unflatten(1, (-1, 2, len(layer.bias))).amax(dim=2).flatten(1, 2)
+                    frames //= 2
         return maps
+
+
+def folded(weight, frames):
+    """
+    Return the 2D kernel that does the same to frames which stand side by side as channels.
+
+    That is exact, on a CPU two to six times as fast as 3D convolution, and its gradients are
+    right: oneDNN's of bfloat16 3D convolutions over two frames are not always finite.
+
+    :param weight: (O, I, 3, 3, 3), for a padding of 1 in time.
+    :param frames: T.
+    :return: (T O, T I, 3, 3): block (t, s) is the tap from frame s to frame t.
+    """
+    outputs, inputs = weight.shape[:2]
+    reach = frames - 1
+    taps = functional.pad(weight, (0, 0, 0, 0, reach, reach))
+    rows = torch.stack([taps[:, :, frames - t:2 * frames - t] for t in range(frames)])
+    return rows.permute(0, 1, 3, 2, 4, 5).reshape(frames * outputs, frames * inputs, 3, 3)
 
 
 def load_c3d(weights='', models='', seed=0, width=1.0):
