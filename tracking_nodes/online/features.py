@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as functional
 from torchvision.ops import roi_align
 
-from tracking_nodes.geometry import area_side, xywh_to_cxcywh, xywh_to_xyxy
+from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.device import resolve_device
 from tracking_nodes.online.regions import cut
@@ -96,6 +96,19 @@ class FeatureExtractor:
         with torch.no_grad():
             return [m.float() for m in self.backbone(batch, self.taps)]
 
+    def pool(self, maps, corners, size):
+        """
+        Return what boxes enclose on the maps of all taps, on one grid and joined.
+
+        :param maps: list of (1, C, H', W'), one per tap.
+        :param corners: (N, 4) float32, left, top, right, bottom in pixels of the network's input.
+        :param size: cells per side.
+        :return: (N, sum of C, size, size).
+        """
+        stride, offset = self.backbone.stride, self.backbone.offset
+        return torch.cat([pool_boxes(projected, corners, stride[tap], offset[tap], size)
+                          for tap, projected in zip(self.taps, maps)], dim=1)
+
     def frame(self, image, box, projection=None):
         """
         Return the features of an image searched around a box.
@@ -103,7 +116,7 @@ class FeatureExtractor:
         :param image: (H, W, 3) uint8, BGR.
         :param box: (x, y, w, h).
         :param projection: a `Projection` found in an earlier frame; None finds one in this.
-        :return: an object with `projection` and `of(boxes)`.
+        :return: an object with `projection`, `of(boxes)` and `windows(boxes, scale, cells)`.
         """
         path = CropFeatures if self.settings.feature_path == 'crop' else SharedFeatures
         return path(self, image, box, projection)
@@ -131,11 +144,23 @@ class SharedFeatures:
         :param boxes: (N, 4).
         :return: (N, D), D = channels x pool_size x pool_size, on the device.
         """
-        backbone, size = self._extractor.backbone, self._extractor.settings.pool_size
+        return self._pooled(boxes, self._extractor.settings.pool_size).flatten(1)
+
+    def windows(self, boxes, scale, cells):
+        """
+        Return the maps of squares around boxes, all layers resampled to one grid and joined.
+
+        :param boxes: (N, 4).
+        :param scale: side of a square in units of sqrt(w h) of its box; what lies beyond the
+            maps is zero.
+        :param cells: n, cells per side.
+        :return: (N, channels, n, n) on the device.
+        """
+        return self._pooled(square_around(boxes, scale), cells)
+
+    def _pooled(self, boxes, size):
         corners = torch.from_numpy(self._region.from_image(xywh_to_xyxy(boxes))).float()
-        pooled = [pool_boxes(projected, corners, backbone.stride[tap], backbone.offset[tap], size)
-                  for tap, projected in zip(self._extractor.taps, self._maps)]
-        return torch.cat(pooled, dim=1).flatten(1)
+        return self._extractor.pool(self._maps, corners, size)
 
 
 def pool_boxes(maps, corners, stride, offset, size):
@@ -175,6 +200,21 @@ class CropFeatures:
                                       for m in self.projection.of_maps(maps)], dim=1))
         return torch.cat(batches).flatten(1)
 
+    def windows(self, boxes, scale, cells):
+        """Return the maps of squares around boxes, as `SharedFeatures.windows`."""
+        settings, extractor = self._extractor.settings, self._extractor
+        # As many pixels per side of the target as a candidate's own crop has.
+        size = int(round(settings.crop_size * (1 - 2 * settings.crop_padding) * scale))
+        squares = square_around(boxes, scale)
+        regions = [cut(self._image, xywh_to_cxcywh(square)[:2], square[2], size)
+                   for square in squares]
+        maps = self.projection.of_maps(extractor.maps(np.stack([r.pixels for r in regions])))
+        corners = np.stack([region.from_image(xywh_to_xyxy(square))
+                            for region, square in zip(regions, squares)])
+        rows = torch.from_numpy(corners).float().split(1)
+        return torch.cat([extractor.pool([m[row:row + 1] for m in maps], corner, cells)
+                          for row, corner in enumerate(rows)])
+
     def _fit(self, box):
         steps = np.linspace(-1.5, 1.5, 7)
         shifts = np.array([(x, y, 0, 0) for x in steps for y in steps])
@@ -197,6 +237,19 @@ class CropFeatures:
             cv2.warpAffine(self._image, matrix, (out, out), dst=crop,
                            borderMode=cv2.BORDER_REPLICATE)
         return crops
+
+
+def square_around(boxes, scale):
+    """
+    Return squares with the centres of boxes.
+
+    :param boxes: (N, 4).
+    :param scale: side of a square in units of sqrt(w h) of its box.
+    :return: (N, 4).
+    """
+    rows = xywh_to_cxcywh(boxes)
+    side = scale * np.sqrt(rows[:, 2:].prod(axis=1, keepdims=True))
+    return cxcywh_to_xywh(np.concatenate([rows[:, :2], side, side], axis=1))
 
 
 @dataclass(frozen=True)
