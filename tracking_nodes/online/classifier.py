@@ -68,7 +68,7 @@ class ClassifierSettings(MemorySettings):
 class OnlineClassifier:
     """A `TwoWayHead` that learns from the samples of one target."""
 
-    def __init__(self, positives, negatives, settings, rng, generator, trained=None, origin=''):
+    def __init__(self, positives, negatives, settings, rng, generator, trained, origin):
         """
         Learn the first frame; the contrastive loss is left to later updates.
 
@@ -77,7 +77,7 @@ class OnlineClassifier:
         :param settings: a `ClassifierSettings`.
         :param rng: numpy Generator of the batches.
         :param generator: torch Generator of the initial weights.
-        :param trained: tensors `fc4.*` and `fc5.*` to start from, or None for random ones.
+        :param trained: tensors `fc4.*` and `fc5.*` to start from; empty for random ones.
         :param origin: the file they are from, for messages.
         :raises WeightsError: the trained tensors do not fit.
         """

@@ -65,15 +65,21 @@ class FeatureSettings(Settings):
         source='measured: the papers give learning rates for unscaled VGG-M features')
 
 
+def tap_names(settings):
+    """Return the names of the layers that a `FeatureSettings` asks for."""
+    return (settings.taps or _USUAL_TAPS[settings.backbone]).split('+')
+
+
 class FeatureExtractor:
     """Loaded backbone and path; makes the features of one frame after the other."""
 
-    def __init__(self, settings, runtime):
+    def __init__(self, settings, runtime, projection=None):
         """
         Load the backbone.
 
         :param settings: a `FeatureSettings`.
         :param runtime: a `trackers.base.Runtime`.
+        :param projection: a trained `Projection`; None finds one in every first frame.
         """
         self.settings = settings
         self.device = resolve_device(runtime.device)
@@ -82,7 +88,8 @@ class FeatureExtractor:
                                  settings.dense, runtime.seed)
         self.backbone = backbone.to(self.device, torch.float16 if self.half else torch.float32,
                                     memory_format=torch.channels_last)
-        self.taps = (settings.taps or _USUAL_TAPS[settings.backbone]).split('+')
+        self.taps = tap_names(settings)
+        self._trained = projection and projection.to(self.device)
 
     def maps(self, pixels):
         """
@@ -115,11 +122,12 @@ class FeatureExtractor:
 
         :param image: (H, W, 3) uint8, BGR.
         :param box: (x, y, w, h).
-        :param projection: a `Projection` found in an earlier frame; None finds one in this.
+        :param projection: a `Projection` found in an earlier frame; None for the trained one, or
+            else one found in this frame.
         :return: an object with `projection`, `of(boxes)` and `windows(boxes, scale, cells)`.
         """
         path = CropFeatures if self.settings.feature_path == 'crop' else SharedFeatures
-        return path(self, image, box, projection)
+        return path(self, image, box, projection or self._trained)
 
 
 class SharedFeatures:
@@ -287,6 +295,11 @@ class Projection:
             weights.append((gain * basis)[:, :, None, None])
             biases.append(-(gain * basis) @ mean)
         return cls(weights, biases)
+
+    def to(self, device):
+        """Return the same projection on a device."""
+        return Projection(*([tensor.to(device) for tensor in part]
+                            for part in (self.weights, self.biases)))
 
     def of_maps(self, maps):
         """Return the projected maps, (N, C, H, W) each."""

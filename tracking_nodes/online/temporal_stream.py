@@ -173,5 +173,5 @@ def _projection_of(tensors, device):
     """Return the projection that C3D was trained with, or None."""
     if 'projection.weight' not in tensors:
         return None
-    return Projection([tensors['projection.weight'][:, :, None, None].to(device)],
-                      [tensors['projection.bias'].to(device)])
+    return Projection([tensors['projection.weight'][:, :, None, None]],
+                      [tensors['projection.bias']]).to(device)

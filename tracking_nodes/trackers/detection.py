@@ -114,7 +114,7 @@ class DetectionTracker(Tracker):
 
     def __init__(self, settings=None, runtime=None):
         super().__init__(settings, runtime)
-        self._extractor = FeatureExtractor(self.settings, self.runtime)
+        self._extractor = self._load_features()
         self.device = self._extractor.device
         self._temporal = None
         if self.settings.temporal:
@@ -143,6 +143,10 @@ class DetectionTracker(Tracker):
     @abstractmethod
     def _update(self):
         """Train if the schedule says so and return whether anything was trained."""
+
+    def _load_features(self):
+        """Return the `FeatureExtractor`."""
+        return FeatureExtractor(self.settings, self.runtime)
 
     def _temporal_learning(self):
         """Return the `ClassifierSettings` of the temporal stream."""

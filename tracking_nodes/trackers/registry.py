@@ -19,6 +19,8 @@ _ENTRIES = {
                     'the first box, never moved: example and test double'),
     'rman': Entry('tracking_nodes.trackers.rman', 'Rman',
                   'LSTM memory and recurrent memory activation (Pu et al., TIP 2020)'),
+    'cstnet': Entry('tracking_nodes.trackers.cstnet', 'Cstnet',
+                    'contrastive spatio-temporal network (Yao et al., TIP 2021)'),
     'edcf': Entry('tracking_nodes.trackers.edcf', 'Edcf',
                   'encoder-decoder correlation filter, for CPUs too (Wang et al., IJCAI 2018)'),
 }
