@@ -72,6 +72,7 @@ setup(
         'matplotlib',
         'numpy>=1.21',
         'opencv-contrib-python-headless>=4.5.4',
+        'protobuf',
         'pyyaml',
         'rosbags>=0.11.7',
         'rosbags-image',

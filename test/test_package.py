@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DECLARED_AS = {
     'cv2': ('opencv-contrib-python-headless', 'python3-opencv'),
     'cv_bridge': (None, 'cv_bridge'),
+    'google': ('protobuf', 'python3-protobuf'),
     'jinja2': ('jinja2', 'python3-jinja2'),
     'matplotlib': ('matplotlib', 'python3-matplotlib'),
     'numpy': ('numpy', 'python3-numpy'),

@@ -2,11 +2,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from tracking_nodes.errors import SettingError, WeightsError
 from tracking_nodes.nn import plain, resnet, weights as files
+from tracking_nodes.nn.normalisation import Normalisation
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,7 @@ class Backbone(nn.Module):
         super().__init__()
         self.stages = nn.ModuleDict(stages)
         self.preprocessing = preprocessing
-        step = 1 if preprocessing.order == 'bgr' else -1
-        for name in ('mean', 'std'):
-            values = torch.tensor(getattr(preprocessing, name)[::step], dtype=torch.float32)
-            self.register_buffer(name, preprocessing.scale * values[:, None, None],
-                                 persistent=False)
+        self.normalise = Normalisation(preprocessing)
         if dense:
             _replace_last_stride([pair for stage in stages.values()
                                   for pair in _main_path(stage)])
@@ -128,9 +124,7 @@ class Backbone(nn.Module):
             raise SettingError(f'no layer {", ".join(unknown) or "asked for"}; known: '
                                f'{", ".join(self.taps)}')
         deepest = max(self.taps.index(tap) for tap in taps)
-        maps = (images - self.mean) / self.std
-        if self.preprocessing.order == 'rgb':
-            maps = maps.flip(1)
+        maps = self.normalise(images)
         found = {}
         for tap in self.taps[:deepest + 1]:
             maps = self.stages[tap](maps)
@@ -187,9 +181,4 @@ def _fill(backbone, network, weights):
     if missing or foreign:
         raise WeightsError(f'{weights.origin} is not of this network: it lacks '
                            f'{missing[:5] or "nothing"} and has the foreign {foreign[:5]}')
-    for name, parameter in own.items():
-        if parameter.shape != tensors[name].shape:
-            raise WeightsError(f'{weights.origin}: {name} is {tuple(tensors[name].shape)}, '
-                               f'expected {tuple(parameter.shape)}')
-        with torch.no_grad():
-            parameter.copy_(tensors[name])
+    files.fill(own, tensors, weights.origin)

@@ -4,14 +4,12 @@ C3D conv1a to conv5b, the temporal backbone of CSTNet.
 Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", ICCV 2015, with the
 pooling of CSTNet's Table I: a clip of four frames leaves conv3b as one.
 """
-from collections import OrderedDict
-
 import torch
 from torch import nn
 from torch.nn import functional
 
-from tracking_nodes.errors import WeightsError
 from tracking_nodes.nn import weights as files
+from tracking_nodes.nn.normalisation import Normalisation
 from tracking_nodes.nn.plain import he_initialise
 
 FRAMES = 4
@@ -22,6 +20,10 @@ LAYERS = (
     ('conv4a', 512, ()), ('conv4b', 512, (1, 2, 2)),
     ('conv5a', 512, ()), ('conv5b', 512, ()),
 )
+# The classifier of Sports-1M that the published files end with.
+_HEAD = ('fc6', 'fc7', 'fc8')
+# Of the PyTorch file in circulation (github.com/DavideA/c3d-pytorch).
+_OTHER_NAMES = {'conv1': 'conv1a', 'conv2': 'conv2a'}
 # Frames of Sports-1M as the published network takes them: 0..255, minus the mean picture's mean.
 SPORTS_1M = files.Preprocessing('bgr', 1.0, (90.25, 97.66, 101.41), (1.0, 1.0, 1.0))
 
@@ -54,10 +56,7 @@ class C3d(nn.Module):
             self.add_module(name, nn.Conv3d(before, number, 3, padding=1))
             before = number
         self.channels, self.preprocessing, self.extra = before, preprocessing, {}
-        step = 1 if preprocessing.order == 'bgr' else -1
-        for name in ('mean', 'std'):
-            values = torch.tensor(getattr(preprocessing, name)[::step], dtype=torch.float32)
-            self.register_buffer(name, preprocessing.scale * values, persistent=False)
+        self.normalise = Normalisation(preprocessing)
 
     def forward(self, clip):
         """
@@ -66,9 +65,7 @@ class C3d(nn.Module):
         :param clip: (N, 3, 4, H, W) float, BGR, 0..255.
         :return: (N, channels, H / 16, W / 16).
         """
-        maps = (clip - self.mean.view(3, 1, 1, 1)) / self.std.view(3, 1, 1, 1)
-        if self.preprocessing.order == 'rgb':
-            maps = maps.flip(1)
+        maps = self.normalise(clip)
         frames = maps.shape[2]
         maps = maps.transpose(1, 2).flatten(1, 2).contiguous(memory_format=torch.channels_last)
         for name, _, pool in LAYERS:
@@ -107,7 +104,10 @@ def load_c3d(weights='', models='', seed=0, width=1.0):
     Return a C3D on the CPU, frozen; how wide it is, the weights file says.
 
     :param weights: '' for the manifest's file, 'random' for seeded random weights, or a file:
-        a path, or a name searched in `models`, `TRACKING_MODELS` and the package.
+        a path, or a name searched in `models`, `TRACKING_MODELS` and the package. Beside files
+        of this package, the published weights of Sports-1M load: Caffe's
+        `conv3d_deepnetA_sport1m_iter_1900000.caffemodel` (github.com/facebook/C3D) and
+        `c3d.pickle` (github.com/DavideA/c3d-pytorch).
     :param models: folder searched first, or ''.
     :param seed: of random weights.
     :param width: of random weights, as a share of the published channels.
@@ -117,22 +117,24 @@ def load_c3d(weights='', models='', seed=0, width=1.0):
         network = C3d(channels_of(width))
         he_initialise(network, seed)
     else:
-        loaded = (files.read_weights(files.find_weights(weights, models)) if weights
+        loaded = (files.read_weights(files.find_weights(weights, models), SPORTS_1M) if weights
                   else files.default_weights('c3d', models))
         network = _filled(loaded)
     return network.eval().requires_grad_(False)
 
 
 def _filled(loaded):
-    names = [f'{name}.{kind}' for name, _, _ in LAYERS for kind in ('weight', 'bias')]
-    missing = [name for name in names if name not in loaded.tensors]
-    if missing:
-        raise WeightsError(f'{loaded.origin} is not of C3D: it lacks {", ".join(missing[:4])}')
-    own = OrderedDict((name, loaded.tensors[name]) for name in names)
-    network = C3d([own[f'{name}.bias'].numel() for name, _, _ in LAYERS], loaded.preprocessing)
-    try:
-        network.load_state_dict(own)
-    except RuntimeError as error:
-        raise WeightsError(f'{loaded.origin} is not of C3D: {error}') from error
-    network.extra = {name: tensor for name, tensor in loaded.tensors.items() if name not in own}
+    tensors = {_own_name(name): tensor for name, tensor in loaded.tensors.items()
+               if not name.startswith(_HEAD)}
+    # Any width does where a bias is missing: `fill` names it.
+    widths = [len(tensors.get(f'{name}.bias', (0,))) for name, _, _ in LAYERS]
+    network = C3d(widths, loaded.preprocessing)
+    own = network.state_dict()
+    files.fill(own, tensors, loaded.origin)
+    network.extra = {name: tensor for name, tensor in tensors.items() if name not in own}
     return network
+
+
+def _own_name(name):
+    layer, _, kind = name.rpartition('.')
+    return f'{_OTHER_NAMES.get(layer, layer)}.{kind}'

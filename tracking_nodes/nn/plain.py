@@ -104,4 +104,5 @@ def he_initialise(module, seed):
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(layer.weight, nonlinearity='relu', generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

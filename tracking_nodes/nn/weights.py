@@ -18,8 +18,11 @@ import torchvision
 import yaml
 
 from tracking_nodes.errors import WeightsError
+from tracking_nodes.nn.caffe import read_caffemodel
 from tracking_nodes.nn.loaded import note, sha256
 from tracking_nodes.nn.matconvnet import read_matconvnet
+
+_CHECKPOINTS = ('.pth', '.pt', '.pickle')
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,12 @@ def default_weights(network, models='', enum_name=''):
                        f'searched {", ".join(map(str, folders))}')
 
 
+def torchvision_preprocessing(enum_name):
+    """Return the `Preprocessing` that goes with a weights enum of torchvision, by its name."""
+    transforms = torchvision.models.get_weight(enum_name).transforms()
+    return Preprocessing('rgb', 255.0, tuple(transforms.mean), tuple(transforms.std))
+
+
 def find_weights(name, models=''):
     """
     Return the path of a weights file.
@@ -146,11 +155,15 @@ def find_weights(name, models=''):
                        f'{", ".join(map(str, folders))}{where}')
 
 
-def read_weights(path):
+def read_weights(path, unstated=Preprocessing()):
     """
-    Read a .safetensors, .pth, .pt or MatConvNet .mat file; one in the manifest is verified.
+    Read a file of weights; one in the manifest is verified.
+
+    Known are .safetensors, checkpoints of tensors (.pth, .pt, .pickle), MatConvNet's .mat and
+    Caffe's .caffemodel.
 
     :param path: the file.
+    :param unstated: `Preprocessing` of a file that does not state its own.
     :return: `Weights`, tensors in float32.
     :raises WeightsError: damaged, of an unknown kind, or its sha256 is not the manifest's.
     """
@@ -165,19 +178,41 @@ def read_weights(path):
                        Preprocessing(order='rgb', scale=1.0, mean=mean, std=(1.0, 1.0, 1.0)))
     if path.suffix == '.safetensors':
         tensors, metadata = _read_safetensors(path)
-    elif path.suffix in ('.pth', '.pt'):
+    elif path.suffix in _CHECKPOINTS:
         tensors, metadata = _read_checkpoint(path), {}
+    elif path.suffix == '.caffemodel':
+        tensors, metadata = read_caffemodel(path), {}
     else:
-        raise WeightsError(f'{path}: unknown kind of weights file; known: .safetensors, .pth, '
-                           '.pt, .mat')
+        raise WeightsError(f'{path}: unknown kind of weights file; known: .safetensors, '
+                           f'{", ".join(_CHECKPOINTS)}, .mat, .caffemodel')
     tensors = {name: tensor.float() for name, tensor in tensors.items()}
     if listed is not None:
         return Weights(tensors, str(path), listed.preprocessing, listed.stride_on, listed.bn_eps)
     stated = json.loads(metadata.get('preprocessing', 'null'))
     return Weights(tensors, str(path),
-                   preprocessing=_preprocessing(stated) if stated else Preprocessing(),
+                   preprocessing=_preprocessing(stated) if stated else unstated,
                    stride_on=metadata.get('stride_on', 'conv2'),
                    bn_eps=float(metadata.get('bn_eps', 1e-5)))
+
+
+def fill(parameters, tensors, origin):
+    """
+    Copy a file's tensors into a network.
+
+    :param parameters: what is filled, tensors by name.
+    :param tensors: of the file, by the same names; further ones are left alone.
+    :param origin: the file, for messages.
+    :raises WeightsError: one is missing or of another shape.
+    """
+    missing = [name for name in parameters if name not in tensors]
+    if missing:
+        raise WeightsError(f'{origin} is not of this network: it lacks {", ".join(missing[:5])}')
+    for name, parameter in parameters.items():
+        if parameter.shape != tensors[name].shape:
+            raise WeightsError(f'{origin}: {name} is {tuple(tensors[name].shape)}, '
+                               f'expected {tuple(parameter.shape)}')
+        with torch.no_grad():
+            parameter.copy_(tensors[name])
 
 
 def _verify(path, expected, source):
@@ -212,7 +247,6 @@ def _read_checkpoint(path):
 def _from_torchvision(enum_name, folders):
     """Load the file of a torchvision enum: already in a models folder, cached, or downloaded."""
     enum = torchvision.models.get_weight(enum_name)
-    transforms = enum.transforms()
     file = enum.url.rsplit('/', 1)[-1]
     for folder in folders:
         if (folder / file).is_file():
@@ -231,7 +265,7 @@ def _from_torchvision(enum_name, folders):
                 'it by hand into one of these folders') from error
         note(Path(torch.hub.get_dir()) / 'checkpoints' / file)
     return Weights({name: tensor.float() for name, tensor in tensors.items()}, enum.url,
-                   Preprocessing('rgb', 255.0, tuple(transforms.mean), tuple(transforms.std)))
+                   torchvision_preprocessing(enum_name))
 
 
 def _preprocessing(row):

@@ -70,9 +70,7 @@ class Student(nn.Module):
 
     def forward(self, images):
         """Return (N, cells, cells, 512) for (N, 3, H, W) images, BGR 0..255."""
-        maps = (images - self.backbone.mean) / self.backbone.std
-        if self.backbone.preprocessing.order == 'rgb':
-            maps = maps.flip(1)
+        maps = self.backbone.normalise(images)
         for name, stage in self.backbone.stages.items():
             if name != 'conv1':
                 maps = stage.pool(maps * UNIT_NORM)
