@@ -13,7 +13,9 @@ _QUICK = {
     'weights': 'random', 'search_size': 128, 'feature_channels': 16, 'candidates': 64,
     'first_positives': 60, 'first_negatives': 200, 'positives': 20, 'negatives': 60,
     'regression_samples': 60, 'hidden': 32, 'first_iterations': 8, 'update_iterations': 4,
-    'update_every': 3, 'pairs': 8, 'batch_frames': 4,
+    'update_every': 3, 'pairs': 8, 'batch_frames': 4, 'batch_positives': 8,
+    'batch_negatives': 24, 'hard_negatives': 8, 'spatial_weights': 'none',
+    'temporal_weights': 'random', 'temporal_size': 64,
 }
 
 

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from tracking_nodes.geometry import iou, xywh_to_xyxy
-from tracking_nodes.nn.c3d import FRAMES, load_c3d
+from tracking_nodes.nn.c3d import FRAMES
 from tracking_nodes.nn.device import resolve_device
+from tracking_nodes.nn.temporal_backbones import load_temporal_backbone, NAMES
 from tracking_nodes.online.classifier import OnlineClassifier
 from tracking_nodes.online.clip import Clip
 from tracking_nodes.online.features import pool_boxes, Projection
@@ -31,13 +32,15 @@ class TemporalSettings(Settings):
 
     temporal: bool = setting(
         False, 'whether the temporal stream of CSTNet joins in', source='CSTNet section V.E.6')
+    temporal_backbone: str = setting(
+        'c3d', 'network of the temporal stream', choices=NAMES, source='CSTNet section III.C')
     temporal_weights: str = setting(
-        '', 'weights file of C3D; empty for its usual one, random for none')
+        '', 'weights file of the temporal backbone; empty for its usual one, random for none')
     temporal_scale: float = setting(
-        5.0, 'side of the clip\'s window in units of sqrt(w h) of the target', minimum=2.0,
-        maximum=12.0, source='not in the paper; as search_scale')
+        4.0, 'side of the clip\'s window in units of sqrt(w h) of the target', minimum=2.0,
+        maximum=12.0, source='not in the paper; what the shipped weights were trained with')
     temporal_size: int = setting(
-        224, 'side of the clip\'s window after resizing, pixels; a multiple of 16', minimum=48,
+        224, 'side of the clip\'s window after resizing, pixels', minimum=48,
         maximum=512, source='CSTNet Table I')
     temporal_overlap: float = setting(
         0.6, 'mean overlap over the clip above which a cuboid is positive', minimum=0.0,
@@ -75,11 +78,12 @@ class TemporalStream:
         self.device = resolve_device(runtime.device)
         half = runtime.half and self.device.type == 'cuda'
         self._kind = torch.float16 if half else torch.float32
-        network = load_c3d(settings.temporal_weights, runtime.models, runtime.seed, RANDOM_WIDTH)
+        network = load_temporal_backbone(settings.temporal_backbone, settings.temporal_weights,
+                                         runtime.models, runtime.seed, RANDOM_WIDTH)
         self._network = network.to(self.device, self._kind)
         self._trained = {name: tensor for name, tensor in network.extra.items()
                          if name.startswith(('fc4.', 'fc5.'))}
-        self._projection = _projection_of(network.extra, self.device)
+        self._projection = _trained_projection(network, self._trained, self.device)
         self.reset()
 
     def reset(self):
@@ -101,10 +105,14 @@ class TemporalStream:
         self._path = deque([box] * (FRAMES - 1), maxlen=FRAMES - 1)
         self._found = self._projection
         self._look(box)
-        # Draws of its own: the tracker's do not depend on whether there is a temporal stream.
+        positives, negatives = self._samples(box, near, far)
+        if not len(positives):
+            # A target that reaches far out of the image has none by eq. 6.
+            positives = self._of(near)
         self.classifier = OnlineClassifier(
-            *self._samples(box, near, far), self._learning, np.random.default_rng(self._seed),
-            torch.Generator().manual_seed(self._seed), self._trained, 'the weights of C3D')
+            positives, negatives, self._learning, np.random.default_rng(self._seed),
+            torch.Generator().manual_seed(self._seed), self._trained,
+            f'the weights of {settings.temporal_backbone}')
 
     def see(self, image, box):
         """
@@ -169,9 +177,13 @@ def cuboid_overlap(boxes, path):
     return iou(np.asarray(boxes)[:, None], np.asarray(path)[None]).mean(axis=1)
 
 
-def _projection_of(tensors, device):
-    """Return the projection that C3D was trained with, or None."""
-    if 'projection.weight' not in tensors:
+def _trained_projection(network, head, device):
+    """Return the projection before a trained head, or None where there is none to be kept to."""
+    tensors = network.extra
+    if 'projection.weight' in tensors:
+        weight, bias = tensors['projection.weight'], tensors['projection.bias']
+    elif head:
+        weight, bias = torch.eye(network.channels), torch.zeros(network.channels)
+    else:
         return None
-    return Projection([tensors['projection.weight'][:, :, None, None]],
-                      [tensors['projection.bias']]).to(device)
+    return Projection([weight[:, :, None, None]], [bias]).to(device)

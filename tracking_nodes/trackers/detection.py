@@ -200,7 +200,8 @@ class DetectionTracker(Tracker):
         return Location(clip_box(output, *self._size), estimate.score, self._believed)
 
     def _learn(self):
-        if self._frame is None:
+        # The first frame was learned when it was given.
+        if self._frame is None or not self._index:
             return False
         if self._believed:
             self._collect(
