@@ -14,7 +14,7 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from tracking_nodes.nn.backbones import load_backbone
-from tracking_nodes.nn.c3d import C3d, channels_of, FRAMES, LAYERS, load_c3d
+from tracking_nodes.nn.c3d import C3d, FRAMES, LAYERS, load_c3d
 from tracking_nodes.nn.weights import Preprocessing
 from tracking_nodes.training import episode_training
 from tracking_nodes.training.distillation import explained, imitation_loss

@@ -16,13 +16,10 @@ from tqdm import tqdm
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.geometry import area_side, iou, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.online import sampling
-from tracking_nodes.online.regions import cut, Region
+from tracking_nodes.online.regions import Region
 from tracking_nodes.training.clips import synthetic_clip
+from tracking_nodes.training.squares import kept_squares, SMALLEST, usable_frames
 
-KEPT_SIDE = 480         # pixels of a stored square, about 80 of them the target's
-KEPT_CONTEXT = 6.0      # its side in sides of the target
-SMALLEST = 10           # pixels; smaller targets hold too little detail
-_JPEG_QUALITY = 92
 _SYNTHETIC_SIDE = 400   # pixels of a synthetic frame
 _LARGEST_STEP = 2       # frames of a sequence from one of a clip to the next
 
@@ -72,7 +69,8 @@ class SequenceShots:
         """
         self._frames, self._kept = frames, []
         for sequence in tqdm(sequences, desc='reading sequences', unit='sequence'):
-            kept = dict(_squares(sequence, most))
+            kept = {one.frame: one
+                    for one in kept_squares(sequence, usable_frames(sequence.boxes)[:most])}
             starts = [first for first in kept
                       if all(first + ahead in kept for ahead in range(frames))]
             if len(starts) > 1:
@@ -98,8 +96,7 @@ class SequenceShots:
         if any(number not in kept for number in numbers):
             numbers = [first + ahead for ahead in range(self._frames)]
         rows = [kept[number] for number in numbers]
-        return Shot([Region(cv2.imdecode(data, cv2.IMREAD_COLOR), left, top, scale)
-                     for data, left, top, scale, _ in rows], np.stack([row[-1] for row in rows]))
+        return Shot([row.region() for row in rows], np.stack([row.box for row in rows]))
 
 
 class ClipShots:
@@ -232,20 +229,3 @@ def _resampled(region, corner, side, size):
     return cv2.warpAffine(pixels, np.array([[step, 0, left], [0, step, top]]), (size, size),
                           flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                           borderMode=cv2.BORDER_REPLICATE)
-
-
-def _squares(sequence, most):
-    """Yield (frame, (JPEG bytes, left, top, scale, box)) of the usable frames."""
-    boxes = sequence.boxes
-    with np.errstate(invalid='ignore'):
-        usable = np.flatnonzero(np.isfinite(boxes).all(axis=1)
-                                & (boxes[:, 2:].min(axis=1) >= SMALLEST))[:most]
-    wanted = set(usable.tolist())
-    for index, image in enumerate(sequence.images()):
-        if index in wanted:
-            region = cut(image, xywh_to_cxcywh(boxes[index])[:2],
-                         KEPT_CONTEXT * area_side(boxes[index]), KEPT_SIDE)
-            data = cv2.imencode('.jpg', region.pixels, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-            yield index, (data[1], region.left, region.top, region.scale, boxes[index])
-        if len(usable) and index >= usable[-1]:
-            break

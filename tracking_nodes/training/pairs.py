@@ -6,7 +6,6 @@ in the search patch the target is off the middle by a known displacement.
 """
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -14,11 +13,7 @@ from tracking_nodes.errors import SequenceError
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh
 from tracking_nodes.online.regions import cut
 from tracking_nodes.training.clips import synthetic_clip
-
-KEPT_SIDE = 480         # pixels of a stored square, about 80 of them the target's
-KEPT_CONTEXT = 6.0      # its side in sides of the target
-SMALLEST = 10           # pixels; smaller targets hold too little detail
-_JPEG_QUALITY = 92
+from tracking_nodes.training.squares import kept_squares, SMALLEST, usable_frames
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class SequenceViews:
         """
         self._kept = []
         for sequence in tqdm(sequences, desc='reading sequences', unit='sequence'):
-            kept = list(_squares(sequence, step, most))
+            kept = list(kept_squares(sequence, _chosen(sequence.boxes, step, most)))
             if len(kept) > 1:
                 self._kept.append(kept)
         if not self._kept:
@@ -91,7 +86,7 @@ class SequenceViews:
         first = int(random.integers(len(kept)))
         low, high = max(0, first - farthest), min(len(kept), first + farthest + 1)
         second = int(random.integers(low, high))
-        return _decoded(kept[first]), _decoded(kept[second])
+        return _view(kept[first]), _view(kept[second])
 
 
 class ClipViews:
@@ -137,24 +132,15 @@ def _patch(view, padding, size, search, shift):
     return cut(view.image, centre, size * scale, size)
 
 
-def _squares(sequence, step, most):
-    """Yield (JPEG bytes, box in the square) of the usable frames."""
-    boxes = sequence.boxes
-    with np.errstate(invalid='ignore'):
-        usable = np.flatnonzero(np.isfinite(boxes).all(axis=1)
-                                & (boxes[:, 2:].min(axis=1) >= SMALLEST))[::step]
+def _chosen(boxes, step, most):
+    """Return the numbers of the usable frames that are kept."""
+    usable = usable_frames(boxes)[::step]
     if len(usable) > most:
         usable = usable[np.linspace(0, len(usable) - 1, most).round().astype(int)]
-    wanted = set(usable.tolist())
-    for index, image in enumerate(sequence.images()):
-        if index in wanted:
-            region = cut(image, xywh_to_cxcywh(boxes[index])[:2],
-                         KEPT_CONTEXT * area_side(boxes[index]), KEPT_SIDE)
-            corner = region.from_image(boxes[index][:2])
-            data = cv2.imencode('.jpg', region.pixels, (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY))
-            yield data[1], np.concatenate([corner, boxes[index][2:] * region.scale])
+    return usable
 
 
-def _decoded(kept):
-    data, box = kept
-    return View(cv2.imdecode(data, cv2.IMREAD_COLOR), box)
+def _view(kept):
+    region = kept.region()
+    corner = region.from_image(kept.box[:2])
+    return View(region.pixels, np.concatenate([corner, kept.box[2:] * region.scale]))
