@@ -1,7 +1,9 @@
 """Every registered tracker with settings that make it quick, and frames to run it on."""
 import functools
+import gc
 
 import numpy as np
+import torch
 
 from tracking_nodes.parameters import specs
 from tracking_nodes.sequences.synthetic import SyntheticSequence
@@ -15,7 +17,9 @@ _QUICK = {
     'regression_samples': 60, 'hidden': 32, 'first_iterations': 8, 'update_iterations': 4,
     'update_every': 3, 'pairs': 8, 'batch_frames': 4, 'batch_positives': 8,
     'batch_negatives': 24, 'hard_negatives': 8, 'spatial_weights': 'none',
-    'temporal_weights': 'random', 'temporal_size': 64,
+    'temporal_weights': 'random', 'temporal_size': 64, 'spatial_cells': 12,
+    'spatial_first_channels': 8, 'spatial_second_channels': 8, 'spatial_samples': 6,
+    'spatial_first_iterations': 8, 'spatial_batch': 2,
 }
 
 
@@ -49,3 +53,14 @@ def run(tracker, images, box):
         changed.append(tracker.learn())
     return (np.array([location.box for location in found]),
             np.array([location.score for location in found]), changed)
+
+
+def held_bytes():
+    """Return the bytes of all tensors alive, each storage once."""
+    gc.collect()
+    storages = {}
+    for each in gc.get_objects():
+        if type(each) in (torch.Tensor, torch.nn.Parameter):
+            storage = each.untyped_storage()
+            storages[storage.data_ptr()] = storage.nbytes()
+    return sum(storages.values())

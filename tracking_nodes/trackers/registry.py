@@ -21,6 +21,8 @@ _ENTRIES = {
                   'LSTM memory and recurrent memory activation (Pu et al., TIP 2020)'),
     'cstnet': Entry('tracking_nodes.trackers.cstnet', 'Cstnet',
                     'contrastive spatio-temporal network (Yao et al., TIP 2021)'),
+    'tsn': Entry('tracking_nodes.trackers.tsn', 'Tsn',
+                 'tuple learning, Temporal Net and Spatial Net (Teng et al., ICCV 2017)'),
     'edcf': Entry('tracking_nodes.trackers.edcf', 'Edcf',
                   'encoder-decoder correlation filter, for CPUs too (Wang et al., IJCAI 2018)'),
 }

@@ -1,0 +1,214 @@
+"""
+TSN: temporal and spatial deep networks.
+
+Teng, Xing, Wang, Lang, Feng and Jin, "Robust Object Tracking based on Temporal and Spatial Deep
+Networks", ICCV 2017. No offline training: the Temporal Net rates candidates by their similarity
+to a tuple of past targets, the Spatial Net moves the best of them. The rows of the paper's
+ablation (Fig. 4) are settings: see `Tsn.ablation`.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tracking_nodes.errors import SettingError
+from tracking_nodes.geometry import cxcywh_to_xywh, iou, xywh_to_cxcywh
+from tracking_nodes.nn.similarity_net import SimilarityNetwork
+from tracking_nodes.online import sampling
+from tracking_nodes.online.response_learning import (
+    importances, refine, SpatialLearner, SpatialSettings)
+from tracking_nodes.online.sample_memory import FrameSamples, SampleMemory
+from tracking_nodes.online.tsn_losses import LOSSES, overlap_loss
+from tracking_nodes.online.tuple_learning import TargetPool
+from tracking_nodes.parameters import setting
+from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker, Estimate
+
+
+@dataclass(frozen=True)
+class TsnSettings(SpatialSettings, DetectionSettings):
+    """Parameters of TSN; sections and equations are the paper's."""
+
+    temporal_net: bool = setting(True, 'whether the Temporal Net chooses the candidates; off '
+                                 'leaves the last box, in best_candidates sizes',
+                                 source='Fig. 4')
+    spatial_net: bool = setting(True, 'whether the Spatial Net refines the candidates',
+                                source='Fig. 4')
+    loss: str = setting('l1', 'distance from the true overlaps in eq. 2', choices=LOSSES,
+                        source='Fig. 4')
+    pool_targets: int = setting(16, 'past targets in the pool, the first one among them',
+                                minimum=2, maximum=256, source='not in the paper')
+    tuple_length: int = setting(4, 'targets of a tuple, the first one among them',
+                                minimum=1, maximum=64, source='not in the paper')
+    sparsity: float = setting(
+        0.1, 'lambda of eq. 1, as a share of the smallest that makes all coefficients zero',
+        minimum=0.001, maximum=0.999, source='not in the paper')
+    hidden: int = setting(512, 'units of the first two layers of the Temporal Net', minimum=1,
+                          maximum=4096, source='section 3.2.2')
+    dropout: float = setting(0.5, 'share of units dropped in training', minimum=0.0,
+                             maximum=0.95, source='the paper gives none; usual')
+    first_positives: int = setting(
+        500, 'samples of the first frame that overlap the target by positive_overlap',
+        minimum=16, maximum=5000, source='section 4.1: 5000 in all')
+    first_negatives: int = setting(4500, 'other samples of the first frame', minimum=16,
+                                   maximum=20000, source='section 4.1: 5000 in all')
+    positive_overlap: float = setting(
+        0.5, 'overlap from which a sample is of the first half of a batch', minimum=0.0,
+        maximum=1.0, source='the labels are overlaps: no range is left out')
+    negative_overlap: float = setting(
+        0.5, 'overlap up to which a sample is of the second half of a batch', minimum=0.0,
+        maximum=1.0, source='the labels are overlaps: no range is left out')
+    pairs: int = setting(32, 'samples of each half of a batch', minimum=1, maximum=1024,
+                         source='as in RMAN')
+    batch_frames: int = setting(8, 'frames that each half of a batch is drawn from', minimum=1,
+                                maximum=1024, source='speed: one tuple per frame')
+    first_iterations: int = setting(100, 'iterations of the Temporal Net in the first frame',
+                                    minimum=1, maximum=10000, source='not in the paper')
+    update_every: int = setting(10, 'frames between updates of the Temporal Net', minimum=1,
+                                maximum=100000, source='section 3.2.2', live=True)
+    update_iterations: int = setting(15, 'iterations of an update of the Temporal Net',
+                                     minimum=1, maximum=10000, source='not in the paper',
+                                     live=True)
+    rate: float = setting(1e-4, 'learning rate of the Temporal Net', minimum=0.0, maximum=10.0,
+                          source='section 4.1')
+    momentum: float = setting(0.9, 'momentum of SGD', minimum=0.0, maximum=0.9999,
+                              source='section 4.1')
+    gradient_norm: float = setting(100.0, 'largest norm of a gradient', minimum=1e-6,
+                                   maximum=1e9, source='not in the paper')
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.temporal_net and not self.spatial_net:
+            raise SettingError('temporal_net = False and spatial_net = False leave no tracker; '
+                               'keep one of them')
+
+
+class Tsn(DetectionTracker):
+    """TSN and, by its settings, every row of the paper's ablation."""
+
+    settings_class = TsnSettings
+    ablation = {
+        'tsn': {},
+        'tsn-l2': {'loss': 'l2'},
+        'without temporal': {'temporal_net': False},
+        'without spatial': {'spatial_net': False},
+    }
+
+    def _begin(self, positives, negatives, target):
+        settings = self.settings
+        if settings.temporal_net:
+            self._begin_temporal(positives, negatives, target[0])
+        if settings.spatial_net:
+            self._spatial = SpatialLearner(self._frame, self._box, settings, self._rng,
+                                           self._generator)
+
+    def _begin_temporal(self, positives, negatives, target):
+        settings = self.settings
+        self._pool = TargetPool(target, settings.pool_targets, settings.tuple_length,
+                                settings.sparsity)
+        self._network = SimilarityNetwork(len(target), settings.tuple_length, settings.hidden,
+                                          settings.dropout, self._generator).to(self.device)
+        self._optimiser = torch.optim.SGD(self._network.parameters(), lr=settings.rate,
+                                          momentum=settings.momentum, foreach=True)
+        self._memory = SampleMemory(FrameSamples(positives, negatives, self._pool.tuple),
+                                    settings.long_memory, settings.short_memory,
+                                    settings.first_kept)
+        self._train(settings.first_iterations)
+
+    def _collect(self, positives, negatives, target):
+        # Only frames that are believed come here.
+        if self.settings.temporal_net:
+            # The tuple that the frame was judged by, before its own target joins the pool.
+            self._memory.add(FrameSamples(positives, negatives, self._pool.tuple))
+            self._pool.add(target[0], self._confidence)
+        if self.settings.spatial_net:
+            self._spatial.collect(self._frame, self._box)
+
+    def _update(self):
+        """
+        Train by the paper's schedule: Spatial Net when needed, Temporal Net every ten frames.
+
+        The target pool changes in every frame, in `_collect`.
+        """
+        settings = self.settings
+        spatial = (settings.spatial_net and self._believed
+                   and self._peak < settings.spatial_enough)
+        if spatial:
+            self._spatial.update()
+        temporal = (settings.temporal_net and self._index % settings.update_every == 0
+                    and len(self._memory) > 1)
+        if temporal:
+            self._train(settings.update_iterations)
+        return spatial or temporal
+
+    def _draw_candidates(self):
+        settings = self.settings
+        if settings.temporal_net:
+            return super()._draw_candidates()
+        # Nothing rates candidates: the last box stands in for the best, in several sizes.
+        steps = np.linspace(-1, 1, settings.best_candidates) * settings.candidate_scale
+        row = xywh_to_cxcywh(self._box)
+        sizes = row[2:] * sampling.SCALE_BASE ** steps[:, None]
+        return cxcywh_to_xywh(np.concatenate([np.broadcast_to(row[:2], sizes.shape), sizes],
+                                             axis=1))
+
+    def _scores(self, features):
+        if not self.settings.temporal_net:
+            return features.new_zeros(len(features))
+        return self._network(features, self._network.remember(self._pool.tuple[None]))
+
+    def _estimate(self, boxes, features, logits):
+        if self.settings.spatial_net:
+            estimate = self._refined_estimate(boxes)
+        else:
+            estimate = super()._estimate(boxes, features, logits)
+        self._confidence = estimate.score
+        return estimate
+
+    def _refined_estimate(self, boxes):
+        """Return what the Spatial Net makes of candidates, eq. 7 and 8."""
+        responses = self._spatial.respond(self._frame, boxes)
+        peaks = responses.amax(dim=(1, 2)).double().cpu().numpy()
+        self._peak = peaks.max()
+        boxes = self._inside(refine(boxes, responses, self.settings.spatial_scale))
+        features = self._frame.of(boxes)
+        if self.settings.temporal_net:
+            with torch.no_grad():
+                confidences = self._scores(features).sigmoid().double().cpu().numpy()
+        else:
+            confidences = peaks
+        weights = importances(confidences, peaks)
+        return Estimate(boxes, features, float(weights @ confidences), weights)
+
+    def _samples(self, box, positives, negatives):
+        """Return features as the base has them, each with its overlap as a last column."""
+        rows = []
+        for boxes in self._sample_boxes(box, positives, negatives):
+            # In random order: the memory keeps only the first ones of the first frame.
+            boxes = self._rng.permutation(boxes)
+            features = self._frame.of(boxes)
+            overlaps = torch.from_numpy(iou(boxes, box)).to(features)
+            rows.append(torch.cat([features, overlaps[:, None]], dim=1))
+        return rows
+
+    def _train(self, iterations):
+        settings = self.settings
+        for _ in range(iterations):
+            batch = self._memory.draw(self._rng, settings.pairs, settings.pairs,
+                                      min(settings.batch_frames, settings.pairs))
+            self._optimiser.zero_grad()
+            self._loss(batch).backward()
+            torch.nn.utils.clip_grad_norm_(self._network.parameters(), settings.gradient_norm)
+            self._optimiser.step()
+
+    def _loss(self, batch):
+        """Return eq. 2 over a batch whose rows end in the true overlap."""
+        samples = torch.cat([batch.positives, batch.negatives])
+        frames = torch.cat([batch.positive_frame, batch.negative_frame])
+        remembered = self._network.remember(torch.stack(batch.contexts))
+        logits = self._network(samples[:, :-1], remembered[frames], training=True)
+        return overlap_loss(logits.sigmoid(), samples[:, -1], self.settings.loss)
+
+    def _reset(self):
+        super()._reset()
+        self._network = self._optimiser = self._memory = self._pool = self._spatial = None
+        self._confidence = self._peak = 0.0
