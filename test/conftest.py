@@ -23,3 +23,18 @@ def tracking_data():
     if not folder:
         pytest.skip('TRACKING_DATA is not set')
     return Path(folder)
+
+
+@pytest.fixture
+def teacher_file(tmp_path, monkeypatch):
+    """Give torchvision a cached ResNet-18, random, so that nothing is downloaded."""
+    import torch
+    import torchvision
+
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.delenv('TRACKING_MODELS', raising=False)
+    url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
+    file = tmp_path / 'torch' / 'hub' / 'checkpoints' / url.rsplit('/', 1)[-1]
+    file.parent.mkdir(parents=True)
+    torch.manual_seed(0)
+    torch.save(torchvision.models.resnet18(weights=None).state_dict(), file)

@@ -147,18 +147,6 @@ def test_disturbing_keeps_range_and_input_and_follows_the_seed():
     assert ((first - clean).abs().mean(dim=(1, 2, 3)) > 1).all()
 
 
-@pytest.fixture
-def teacher_file(tmp_path, monkeypatch):
-    """Give torchvision a cached ResNet-18, random, so that nothing is downloaded."""
-    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    monkeypatch.delenv('TRACKING_MODELS', raising=False)
-    url = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.url
-    file = tmp_path / 'torch' / 'hub' / 'checkpoints' / url.rsplit('/', 1)[-1]
-    file.parent.mkdir(parents=True)
-    torch.manual_seed(0)
-    torch.save(torchvision.models.resnet18(weights=None).state_dict(), file)
-
-
 def test_training_learns_resumes_to_the_same_weights_and_writes_usable_files(
         data, teacher_file, capsys, monkeypatch):
     monkeypatch.setattr(images, 'SIDE', 128)

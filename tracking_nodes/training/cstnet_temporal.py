@@ -11,18 +11,17 @@ import json
 import torch
 from torch import nn
 from torch.nn import functional
-from torchvision.ops import roi_align
 
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.c3d import C3d, FRAMES, LAYERS, load_c3d
 from tracking_nodes.nn.weights import Preprocessing
+from tracking_nodes.online.features import FeatureSettings
 from tracking_nodes.training import episode_training
 from tracking_nodes.training.distillation import explained, imitation_loss
 from tracking_nodes.training.episodes import EpisodeRules
 from tracking_nodes.training.loop import cosine
 
 CONTEXT, SIZE, POOL = 4.0, 224, 3
-RMS = 3.0               # of the finished features: what the online classifier's rates suit
 _GRADIENT_NORM = 5.0
 _MEASURED_EPISODES = 64
 # C3D's cell 0 has its centre at pixel 8, the teacher's at 0.5.
@@ -77,9 +76,7 @@ class TemporalNetwork(episode_training.Embedder):
 
     def pooled(self, maps, corners):
         """Return the features (C * N, channels * 9) of the boxes, RoIAlign 3x3."""
-        on_map = (corners - self.c3d.offset) / self.c3d.stride + 0.5
-        pooled = roi_align(maps, list(on_map), POOL, sampling_ratio=2, aligned=True)
-        return pooled.flatten(1)
+        return self.pool(maps, corners, self.c3d.stride, self.c3d.offset, POOL).flatten(1)
 
 
 class TemporalTraining(episode_training.EpisodeTraining):
@@ -125,18 +122,16 @@ class TemporalTraining(episode_training.EpisodeTraining):
         return numbers
 
     def finished(self):
-        gain = RMS / self._spread()
-        tensors = {name: tensor.detach().clone()
-                   for name, tensor in self.network.c3d.state_dict().items()}
-        head = self.network.head_tensors()
-        # ReLU and RoIAlign commute with the gain, and fc4 takes it back.
-        last = LAYERS[-1][0]
-        tensors[f'{last}.weight'] *= gain
-        tensors[f'{last}.bias'] *= gain
+        gain = FeatureSettings().feature_rms / self._spread()
+        c3d, head = self.network.c3d, self.network.head_tensors()
+        # The tracker's classifier learns features of a known scale; fc4 takes the change back.
         head['fc4.weight'] = head['fc4.weight'] / gain
-        return {**tensors, **head}, {
+        projection = {'projection.weight': gain * torch.eye(c3d.channels),
+                      'projection.bias': torch.zeros(c3d.channels)}
+        return {**{name: tensor.detach() for name, tensor in c3d.state_dict().items()},
+                **projection, **head}, {
             'origin': 'tracking_nodes.training.cstnet_temporal',
-            'preprocessing': json.dumps(vars(self.network.c3d.preprocessing))}
+            'preprocessing': json.dumps(vars(c3d.preprocessing))}
 
     def rate(self, done):
         return cosine(self.options.rate, done)

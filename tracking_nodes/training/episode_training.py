@@ -7,6 +7,7 @@ import torch
 import torch.utils.data
 
 from tracking_nodes.nn.two_way_head import TwoWayHead
+from tracking_nodes.online.features import pool_boxes
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.training.clips import read_stills
 from tracking_nodes.training.distillation import disturb
@@ -139,6 +140,12 @@ class Embedder(torch.nn.Module):
         super().__init__()
         self.head = TwoWayHead(inputs, HIDDEN, torch.Generator().manual_seed(seed))
         self.last = LAST_LAYERS[last](self.head.fc5.out_features)
+
+    @staticmethod
+    def pool(maps, corners, stride, offset, size):
+        """Return (C * N, channels, size, size) of boxes (C, N, 4), by `features.pool_boxes`."""
+        return torch.cat([pool_boxes(one[None], boxes, stride, offset, size)
+                          for one, boxes in zip(maps, corners)])
 
     def head_tensors(self):
         """Return the tensors of the head's two layers by the names trackers read."""
