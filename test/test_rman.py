@@ -1,11 +1,10 @@
 """RMAN as the paper has it: constants, ablation rows, schedule, memory, and that it tracks."""
 from collections import Counter
-import gc
 from itertools import combinations
 
 import numpy as np
 import pytest
-from small_trackers import clip, make, run
+from small_trackers import clip, held_bytes, make, run
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
@@ -182,17 +181,6 @@ def test_present_is_what_the_threshold_says():
     locations = [tracker.locate(image) for image in images[1:]]
     assert all(each.present == (each.score >= threshold) for each in locations)
     assert {each.present for each in locations} == {True, False}
-
-
-def held_bytes():
-    """Return the bytes of all tensors alive, each storage once."""
-    gc.collect()
-    storages = {}
-    for each in gc.get_objects():
-        if type(each) in (torch.Tensor, torch.nn.Parameter):
-            storage = each.untyped_storage()
-            storages[storage.data_ptr()] = storage.nbytes()
-    return sum(storages.values())
 
 
 def test_memory_does_not_grow():
