@@ -88,8 +88,8 @@ setup(
         'got10k': ['got10k', 'six'],
         'ray': ['ray'],
         'vot': ['vot-trax'],
-        'test': ['got10k', 'hypothesis', 'pytest', 'ray', 'selenium', 'setuptools',
-                 *VOT_TOOLKIT_NEEDS],
+        'test': ['got10k', 'hypothesis', 'pytest', 'ray', 'scikit-learn', 'selenium',
+                 'setuptools', *VOT_TOOLKIT_NEEDS],
     },
     entry_points={'console_scripts': [
         f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',
