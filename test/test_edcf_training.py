@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from training_files import write_sequences, write_stills
 
 from tracking_nodes.nn.encoder_decoder import Decoder, Encoder, load_encoder, PATCH
 from tracking_nodes.sequences.synthetic import SyntheticSequence
@@ -183,22 +184,8 @@ def test_views_of_clips_have_a_target():
 @pytest.fixture
 def folders(tmp_path):
     """Write three tiny videos with ground truth, masked pictures and stills."""
-    random = np.random.default_rng(0)
-    for seed in range(3):
-        sequence = SyntheticSequence(12, seed=seed)
-        folder = tmp_path / 'sequences' / f'clip{seed}'
-        folder.mkdir(parents=True)
-        for number, image in enumerate(sequence.images()):
-            cv2.imwrite(str(folder / f'{number:04}.jpg'), image)
-        np.savetxt(folder / 'groundtruth.txt', sequence.boxes, delimiter=',')
-    for name in ('masked/images', 'masked/masks', 'stills'):
-        (tmp_path / name).mkdir(parents=True)
-    picture = cv2.resize(random.integers(0, 256, (12, 12, 3), dtype=np.uint8), (160, 160))
-    mask = np.zeros((160, 160), np.uint8)
-    mask[40:110, 30:120] = 1
-    cv2.imwrite(str(tmp_path / 'masked' / 'images' / 'a.jpg'), picture)
-    cv2.imwrite(str(tmp_path / 'masked' / 'masks' / 'a.png'), mask)
-    cv2.imwrite(str(tmp_path / 'stills' / 'b.jpg'), picture)
+    write_sequences(tmp_path / 'sequences', 3)
+    write_stills(tmp_path)
     return tmp_path
 
 

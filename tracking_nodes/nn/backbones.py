@@ -36,6 +36,8 @@ def _resnet(stages, enum):
                    enum, ('layer4.', 'fc.'))
 
 
+# What files of whole streams have behind their backbone, see `online.spatial_weights`.
+_BEHIND = ('projection.', 'fc4.', 'fc5.')
 _NETWORKS = {
     'vggm': _chain(plain.VGG_M, '', ('conv4.', 'conv5.', 'fc')),
     'alexnet': _chain(plain.ALEXNET, 'AlexNet_Weights.IMAGENET1K_V1', ('classifier.',)),
@@ -131,6 +133,11 @@ class Backbone(nn.Module):
             found[tap] = maps
         return [found[tap] for tap in taps]
 
+    def file_tensors(self):
+        """Return the weights, detached, by the names they have in files."""
+        return {name.replace('.conv.', '.'): parameter.detach()
+                for name, parameter in self.stages.named_parameters()}
+
     def _measure(self):
         stride, centre = 1, 0.5
         for tap, stage in self.stages.items():
@@ -174,9 +181,8 @@ def _first(value):
 def _fill(backbone, network, weights):
     """Copy the file's tensors into the stages; every name and shape has to match."""
     tensors = {name: tensor for name, tensor in network.adapt(weights).items()
-               if not name.startswith(network.head)}
-    own = {name.replace('.conv.', '.'): parameter
-           for name, parameter in backbone.stages.named_parameters()}
+               if not name.startswith(network.head + _BEHIND)}
+    own = backbone.file_tensors()
     missing, foreign = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
     if missing or foreign:
         raise WeightsError(f'{weights.origin} is not of this network: it lacks '

@@ -61,6 +61,26 @@ class LocalResponseNorm(nn.Module):
         return maps * (2 + 1e-4 * total).pow(-0.75)
 
 
+class ConstantNorm(nn.Module):
+    """
+    What `LocalResponseNorm` amounts to while activations stay below ten.
+
+    With it a training step of VGG-M takes less than half the time; the weights are used with the
+    real one.
+    """
+
+    def forward(self, maps):
+        """Return the scaled maps, (N, C, H, W) like the input."""
+        return maps * 2 ** -0.75
+
+
+def use_constant_norms(stages):
+    """Replace the `LocalResponseNorm`s in stages of a chain network, in place."""
+    for stage in stages.values():
+        if isinstance(getattr(stage, 'norm', None), LocalResponseNorm):
+            stage.norm = ConstantNorm()
+
+
 def chain_stages(rows):
     """
     Return the stages of a chain network, each ending with the ReLU of its convolution.

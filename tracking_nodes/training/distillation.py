@@ -12,9 +12,10 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
+from tracking_nodes.nn.plain import use_constant_norms
+
 FIRST_CELL = 3      # the teacher's cells 0..2 are left out: nearest to its zero padding
 CUT = 11            # pixels; conv3's cell 0 has its centre at 37.5, the teacher's cell 3 at 48.5
-UNIT_NORM = 2 ** -0.75
 
 
 def teacher_maps(teacher, squares, batch=16):
@@ -53,8 +54,7 @@ class Student(nn.Module):
     """
     VGG-M as it is trained: conv3 before its ReLU, in units of each channel's spread.
 
-    LRN is replaced by the constant it amounts to while activations stay below ten, which
-    halves the time of a step; the finished weights are used with real LRN.
+    Its norms are constants, see `plain.ConstantNorm`.
     """
 
     def __init__(self, backbone, spread):
@@ -66,23 +66,19 @@ class Student(nn.Module):
         """
         super().__init__()
         self.backbone = backbone.requires_grad_(True)
+        use_constant_norms(backbone.stages)
         self.register_buffer('spread', spread)
 
     def forward(self, images):
         """Return (N, cells, cells, 512) for (N, 3, H, W) images, BGR 0..255."""
         maps = self.backbone.normalise(images)
         for name, stage in self.backbone.stages.items():
-            if name != 'conv1':
-                maps = stage.pool(maps * UNIT_NORM)
-            maps = stage.conv(maps)
-            if name != 'conv3':
-                maps = torch.relu(maps)
+            maps = stage[:-1](maps) if name == 'conv3' else stage(maps)
         return maps.permute(0, 2, 3, 1)
 
     def finished_tensors(self):
         """Return the weights by file name, in half precision, on the teacher's scale."""
-        tensors = {name.replace('.conv.', '.'): tensor.detach().clone()
-                   for name, tensor in self.backbone.stages.named_parameters()}
+        tensors = {name: tensor.clone() for name, tensor in self.backbone.file_tensors().items()}
         tensors['conv3.weight'] *= self.spread[:, None, None, None]
         tensors['conv3.bias'] *= self.spread
         return {name: tensor.half().contiguous() for name, tensor in tensors.items()}
