@@ -1,4 +1,5 @@
 """The one place where the name of a device becomes a device, and where its memory is read."""
+from contextlib import contextmanager
 import ctypes
 import gc
 
@@ -9,6 +10,8 @@ from tracking_nodes.errors import DeviceError
 # Numbers of the options in glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 256 << 20
+
+PRECISIONS = ('auto', 'float32', 'bfloat16')
 
 
 def resolve_device(name):
@@ -52,6 +55,29 @@ def computes_in_bfloat16():
     # Not in every PyTorch, and private: where it is missing, float32 is right anyway.
     supported = getattr(torch.cpu, '_is_avx512_bf16_supported', None)
     return supported is not None and bool(supported())
+
+
+def convolution_type(device, precision, half):
+    """
+    Return the number type that frozen convolutions compute in.
+
+    :param device: a torch device.
+    :param precision: one of `PRECISIONS`, of a CPU; auto is bfloat16 where the processor
+        computes in it, float32 elsewhere.
+    :param half: whether a GPU computes in float16; otherwise in float32.
+    """
+    if device.type == 'cuda':
+        return torch.float16 if half else torch.float32
+    if precision == 'auto':
+        precision = 'bfloat16' if computes_in_bfloat16() else 'float32'
+    return getattr(torch, precision)
+
+
+@contextmanager
+def frozen(device, kind):
+    """Compute without gradients, and convolutions in a number type, in this context."""
+    with torch.no_grad(), torch.autocast(device.type, kind, enabled=kind != torch.float32):
+        yield
 
 
 def threads():

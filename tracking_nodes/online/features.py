@@ -15,7 +15,8 @@ from torchvision.ops import roi_align
 
 from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.nn.backbones import load_backbone
-from tracking_nodes.nn.device import resolve_device
+from tracking_nodes.nn.device import (
+    convolution_type, frozen, PRECISIONS, resolve_device)
 from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import Settings, setting
 
@@ -39,6 +40,9 @@ class FeatureSettings(Settings):
         source='measured: two layers localise better than the last alone')
     dense: bool = setting(
         False, 'double the resolution of the deepest layer', source='RT-MDNet')
+    precision: str = setting(
+        'auto', 'of the networks of the features on a CPU; auto is bfloat16 where the processor '
+        'computes in it', choices=PRECISIONS, source='speed')
     feature_path: str = setting(
         'shared', 'one search region for all candidates, or one crop per candidate',
         choices=('shared', 'crop'), source='RMAN section V.D proposes RoIAlign for speed')
@@ -83,11 +87,10 @@ class FeatureExtractor:
         """
         self.settings = settings
         self.device = resolve_device(runtime.device)
-        self.half = runtime.half and self.device.type == 'cuda'
+        self._kind = convolution_type(self.device, settings.precision, runtime.half)
         backbone = load_backbone(settings.backbone, settings.weights, runtime.models,
                                  settings.dense, runtime.seed)
-        self.backbone = backbone.to(self.device, torch.float16 if self.half else torch.float32,
-                                    memory_format=torch.channels_last)
+        self.backbone = backbone.to(self.device, memory_format=torch.channels_last)
         self.taps = tap_names(settings)
         self._trained = projection and projection.to(self.device)
 
@@ -99,9 +102,8 @@ class FeatureExtractor:
         :return: list of (N, C, H', W') float32, one per tap.
         """
         batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
-        batch = batch.to(torch.float16 if self.half else torch.float32)
-        with torch.no_grad():
-            return [m.float() for m in self.backbone(batch, self.taps)]
+        with frozen(self.device, self._kind):
+            return [m.float() for m in self.backbone(batch.float(), self.taps)]
 
     def pool(self, maps, corners, size):
         """

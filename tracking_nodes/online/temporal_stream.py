@@ -14,7 +14,7 @@ import torch
 
 from tracking_nodes.geometry import iou, xywh_to_xyxy
 from tracking_nodes.nn.c3d import FRAMES
-from tracking_nodes.nn.device import resolve_device
+from tracking_nodes.nn.device import convolution_type, frozen, resolve_device
 from tracking_nodes.nn.temporal_backbones import load_temporal_backbone, NAMES
 from tracking_nodes.online.classifier import OnlineClassifier
 from tracking_nodes.online.clip import Clip
@@ -69,18 +69,18 @@ class TemporalStream:
         Load the network.
 
         :param settings: a `TemporalSettings`.
-        :param features: a `FeatureSettings`; pool_size, feature_channels, feature_rms count.
+        :param features: a `FeatureSettings`; pool_size, feature_channels, feature_rms and
+            precision count.
         :param learning: a `ClassifierSettings`.
         :param runtime: a `trackers.base.Runtime`.
         """
         self._settings, self._features, self._learning = settings, features, learning
         self._seed = runtime.seed
         self.device = resolve_device(runtime.device)
-        half = runtime.half and self.device.type == 'cuda'
-        self._kind = torch.float16 if half else torch.float32
+        self._kind = convolution_type(self.device, features.precision, runtime.half)
         network = load_temporal_backbone(settings.temporal_backbone, settings.temporal_weights,
                                          runtime.models, runtime.seed, RANDOM_WIDTH)
-        self._network = network.to(self.device, self._kind)
+        self._network = network.to(self.device)
         self._trained = {name: tensor for name, tensor in network.extra.items()
                          if name.startswith(('fc4.', 'fc5.'))}
         self._projection = _trained_projection(network, self._trained, self.device)
@@ -146,8 +146,8 @@ class TemporalStream:
     def _look(self, box):
         self._region = self._clip.window(box)
         clip = torch.from_numpy(self._region.pixels).to(self.device)  # (T, H, W, 3)
-        with torch.no_grad():
-            maps = self._network(clip.permute(3, 0, 1, 2)[None].to(self._kind)).float()
+        with frozen(self.device, self._kind):
+            maps = self._network(clip.permute(3, 0, 1, 2)[None].float()).float()
         if self._found is None:
             self._found = Projection.fit([maps[0].flatten(1).T], self._features)
         self._map, = self._found.of_maps([maps])

@@ -17,7 +17,7 @@ from tracking_nodes.nn.correlation_filter import (
     centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
     windows_around)
 from tracking_nodes.nn.device import (
-    computes_in_bfloat16, keep_freed_memory, resolve_device)
+    convolution_type, keep_freed_memory, PRECISIONS, resolve_device)
 from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
 from tracking_nodes.online.peak import peak_at
@@ -96,7 +96,7 @@ class EdcfSettings(Settings):
         source='the calibrated point of doubt', live=True)
     precision: str = setting(
         'auto', 'of the encoder on a CPU; auto is bfloat16 where the processor computes in it',
-        choices=('auto', 'float32', 'bfloat16'), source='measured: see docs/trackers/edcf.md')
+        choices=PRECISIONS, source='measured: see docs/trackers/edcf.md')
 
     def __post_init__(self):
         super().__post_init__()
@@ -152,7 +152,7 @@ class Edcf(Tracker):
         if settings.semantic and not self._encoder.has_deep:
             raise SettingError(f'weights = {settings.weights} has no semantic branch; set '
                                'semantic = false')
-        self._type = self._number_type()
+        self._type = convolution_type(self.device, self.settings.precision, self.runtime.half)
         keep_freed_memory()
         self._encoder.to(self.device, self._type, memory_format=torch.channels_last)
         exponents = np.arange(settings.scales) - settings.scales // 2
@@ -276,15 +276,6 @@ class Edcf(Tracker):
         if margin < 0:
             return centre_cells(response, FINE_CELLS)
         return functional.pad(response, (margin,) * 4)
-
-    def _number_type(self):
-        """Return the type the encoder computes in; what follows it is float32."""
-        if self.device.type == 'cuda':
-            return torch.float16 if self.runtime.half else torch.float32
-        wanted = self.settings.precision
-        if wanted == 'auto':
-            wanted = 'bfloat16' if computes_in_bfloat16() else 'float32'
-        return getattr(torch, wanted)
 
     def _new_filter(self, image):
         """Return the filter of eq. 7 on the target and the patches around it."""
