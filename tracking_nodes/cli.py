@@ -12,6 +12,7 @@ from tracking_nodes.commands import recorded
 from tracking_nodes.commands import report
 from tracking_nodes.commands import responses
 from tracking_nodes.commands import run
+from tracking_nodes.commands import stages
 from tracking_nodes.commands import verify
 from tracking_nodes.commands import video
 from tracking_nodes.commands import vot_trackers
@@ -19,7 +20,7 @@ from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
 COMMANDS = (listing, verify, run, compare, ablate, import_results, report, responses, video,
-            profile, recorded, vot_trackers)
+            profile, stages, recorded, vot_trackers)
 
 
 def main(arguments=None):

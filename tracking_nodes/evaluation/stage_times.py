@@ -1,4 +1,4 @@
-"""Measure how long the stages of a tracker take here, for a latency profile."""
+"""Measure how long the stages of a tracker take here: for a latency profile, or for a look."""
 from itertools import islice
 import time
 
@@ -7,6 +7,7 @@ import numpy as np
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.evaluation.latency_profile import Duration, Row, STAGES
 from tracking_nodes.evaluation.ope import first_target
+from tracking_nodes.trackers.stages import StageWatch
 
 
 def measure_row(contender, sequences, frames):
@@ -26,12 +27,8 @@ def measure_row(contender, sequences, frames):
     tracker.warm_up()
     times = {stage: [] for stage in STAGES}
     for sequence in sequences:
-        first = first_target(sequence)
-        if len(sequence) - first < 2:
-            raise SequenceError(f'{sequence.name} has ground truth in its last frame only; there '
-                                'is nothing to locate')
-        images = islice(sequence.images(), first, first + frames)
-        _timed(times['start'], tracker.start, next(images), sequence.boxes[first])
+        images, box = _targets(sequence, frames)
+        _timed(times['start'], tracker.start, next(images), box)
         for image in images:
             _timed(times['locate'], tracker.locate, image)
             begin = time.perf_counter()
@@ -39,6 +36,58 @@ def measure_row(contender, sequences, frames):
             times['learn' if changed else 'gather'].append(time.perf_counter() - begin)
     return Row(contender.tracker, tracker.settings.as_dict(),
                {stage: _duration(seconds) for stage, seconds in times.items()})
+
+
+def measure_stages(contender, sequences, frames):
+    """
+    Run a contender and return the mean seconds per frame of what its tracker marks as stages.
+
+    The first frame of a sequence is not counted, nor is reading the images.
+
+    :param contender: a `Contender` of a tracker of the package.
+    :param sequences: list of `Sequence`; the tracker starts once in each.
+    :param frames: how many frames of each, from the first with ground truth on; at least 2.
+    :return: {stage: seconds}; 'other' is what no stage has, 'frame' the sum.
+    :raises SequenceError: a sequence has no ground truth, or ends with its first.
+    """
+    tracker = contender.create()
+    tracker.warm_up()
+    watch, whole, count = StageWatch(), [], 0
+    for sequence in sequences:
+        images, box = _targets(sequence, frames)
+        tracker.start(next(images), box)
+        for image in images:
+            with watch:
+                _timed(whole, lambda: (tracker.locate(image), tracker.learn()))
+            count += 1
+    means = {name: seconds / count for name, seconds in watch.seconds.items()}
+    frame = sum(whole) / count
+    return {**means, 'other': frame - sum(means.values()), 'frame': frame}
+
+
+def stages_table(measured):
+    """
+    Return the table in Markdown, milliseconds per frame.
+
+    :param measured: {label: what `measure_stages` returned}.
+    """
+    names = [name for name in dict.fromkeys(name for row in measured.values() for name in row)
+             if name not in ('other', 'frame')] + ['other', 'frame']
+    lines = [' | '.join(['| ms a frame', *names, 'fps']) + ' |',
+             '|---|' + '---|' * (len(names) + 1)]
+    for label, row in measured.items():
+        cells = [f'{1e3 * row[name]:.1f}' if name in row else '-' for name in names]
+        lines.append(' | '.join([f'| {label}', *cells, f'{1 / row["frame"]:.1f}']) + ' |')
+    return '\n'.join(lines)
+
+
+def _targets(sequence, frames):
+    """Return an iterator over the images from the first target on, and that target's box."""
+    first = first_target(sequence)
+    if len(sequence) - first < 2:
+        raise SequenceError(f'{sequence.name} has ground truth in its last frame only; there '
+                            'is nothing to locate')
+    return islice(sequence.images(), first, first + frames), sequence.boxes[first]
 
 
 def _timed(seconds, call, *arguments):

@@ -21,6 +21,7 @@ from tracking_nodes.online.sample_memory import MemorySettings
 from tracking_nodes.online.temporal_stream import TemporalSettings, TemporalStream
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.stages import stage
 
 
 @dataclass(frozen=True)
@@ -179,24 +180,28 @@ class DetectionTracker(Tracker):
         settings = self.settings
         self._index += 1
         self._size = (image.shape[1], image.shape[0])
-        self._frame = self._extractor.frame(image, self._box, self._projection)
-        candidates = self._inside(self._draw_candidates())
-        features = self._frame.of(candidates)
-        with torch.no_grad():
-            logits = self._scores(features)
-        ranking = logits
+        with stage('features'):
+            self._frame = self._extractor.frame(image, self._box, self._projection)
+            candidates = self._inside(self._draw_candidates())
+            features = self._frame.of(candidates)
+        with stage('scoring'), torch.no_grad():
+            ranking = logits = self._scores(features)
         if self._temporal is not None:
-            self._temporal.see(image, self._box)
-            ranking = self._refined(candidates, logits)
+            with stage('temporal stream'):
+                self._temporal.see(image, self._box)
+                ranking = self._refined(candidates, logits)
         best = ranking.topk(min(settings.best_candidates, len(candidates))).indices
-        estimate = self._estimate(candidates[best.cpu().numpy()], features[best], logits[best])
+        with stage('estimate'):
+            estimate = self._estimate(candidates[best.cpu().numpy()], features[best], logits[best])
         self._believed = estimate.score >= settings.present_threshold
         output = estimate.mean_of(estimate.boxes)
         # The search goes on from the classifier's box, doubtful or not, or a target that moves
         # on is never caught up with; regressed boxes fed back drift.
         self._box = clip_box(output, *self._size)
         if self._believed and self._regressor is not None:
-            output = estimate.mean_of(self._regressor.refine(estimate.features, estimate.boxes))
+            with stage('box regression'):
+                output = estimate.mean_of(
+                    self._regressor.refine(estimate.features, estimate.boxes))
         return Location(clip_box(output, *self._size), estimate.score, self._believed)
 
     def _learn(self):
@@ -204,19 +209,26 @@ class DetectionTracker(Tracker):
         if self._frame is None or not self._index:
             return False
         if self._believed:
-            self._collect(
-                *self._samples(self._box, self.settings.positives, self.settings.negatives),
-                self._frame.of(self._box[None]))
-            if self._temporal is not None:
-                self._temporal.collect(self._box, *self._sample_boxes(
-                    self._box, self.settings.positives, self.settings.negatives))
+            with stage('gathering'):
+                self._gather()
         # The maps of a frame are large; nothing needs them any more.
         self._frame = None
-        changed = self._update()
+        with stage('learning'):
+            changed = self._update()
         if changed and self._temporal is not None:
             # The temporal stream follows the schedule of its tracker.
-            self._temporal.update(recent=not self._believed)
+            with stage('temporal learning'):
+                self._temporal.update(recent=not self._believed)
         return changed
+
+    def _gather(self):
+        """Take samples of a believed frame into memory."""
+        box, settings = self._box, self.settings
+        self._collect(*self._samples(box, settings.positives, settings.negatives),
+                      self._frame.of(box[None]))
+        if self._temporal is not None:
+            self._temporal.collect(box, *self._sample_boxes(
+                box, settings.positives, settings.negatives))
 
     def _relocate(self, box):
         # Not cut to the last image: the next one may be larger.
