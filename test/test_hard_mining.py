@@ -63,8 +63,8 @@ def test_contrastive_loss_is_eq_13(delta):
     easy_centre, positive_centre = centre(easy), centre(positives)
     expected = sum(squared_distance(f, easy_centre)
                    / (squared_distance(f, positive_centre) + delta) for f in hard) / 6
-    assert float(contrastive_loss(hard, easy, positives, delta)) == pytest.approx(expected,
-                                                                                rel=1e-12)
+    loss = contrastive_loss(hard, easy, positives, delta)
+    assert float(loss) == pytest.approx(expected, rel=1e-12)
 
 
 def test_contrastive_loss_draws_hard_negatives_to_the_easy_ones():
