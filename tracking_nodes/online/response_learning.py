@@ -44,6 +44,9 @@ class SpatialSettings(Settings):
         source='section 3.3 has 0.01; with the momentum of 0.9 steps are as long as that')
     spatial_momentum: float = setting(0.9, 'momentum of SGD', minimum=0.0, maximum=0.9999,
                                       source='section 4.1')
+    spatial_gradient_norm: float = setting(
+        10.0, 'largest norm of a gradient', minimum=1e-6, maximum=1e9,
+        source='not in the paper; a first step too long leaves all sigmoids at zero')
     spatial_samples: int = setting(
         16, 'windows of the first frame', minimum=1, maximum=1000, source='not in the paper')
     spatial_first_iterations: int = setting(
@@ -57,6 +60,9 @@ class SpatialSettings(Settings):
     spatial_enough: float = setting(
         1.0, 'peak of the response from which no update is needed; 1 updates in every frame',
         minimum=0.0, maximum=1.0, source='section 4.1: every frame', live=True)
+    spatial_doubt: float = setting(
+        0.2, 'peak of the response that means a score of 0.5 where there is no Temporal Net',
+        minimum=0.001, maximum=0.999, source='measured; not in the paper', live=True)
     spatial_memory: int = setting(
         20, 'later frames whose windows are kept', minimum=1, maximum=1000,
         source='not in the paper')
@@ -175,6 +181,8 @@ class SpatialLearner:
             self._optimiser.zero_grad()
             response_loss(self.network(windows), labels, self.network.parameters(),
                           settings.spatial_decay).backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(),
+                                           settings.spatial_gradient_norm)
             self._optimiser.step()
 
     def _batch(self):

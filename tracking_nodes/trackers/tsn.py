@@ -157,27 +157,26 @@ class Tsn(DetectionTracker):
         return self._network(features, self._network.remember(self._pool.tuple[None]))
 
     def _estimate(self, boxes, features, logits):
-        if self.settings.spatial_net:
-            estimate = self._refined_estimate(boxes)
-        else:
-            estimate = super()._estimate(boxes, features, logits)
+        plain = super()._estimate(boxes, features, logits)
+        estimate = self._refined_estimate(plain) if self.settings.spatial_net else plain
         self._confidence = estimate.score
         return estimate
 
-    def _refined_estimate(self, boxes):
-        """Return what the Spatial Net makes of candidates, eq. 7 and 8."""
-        responses = self._spatial.respond(self._frame, boxes)
+    def _refined_estimate(self, plain):
+        """Return what the Spatial Net makes of an `Estimate`, eq. 7 and 8."""
+        settings = self.settings
+        responses = self._spatial.respond(self._frame, plain.boxes)
         peaks = responses.amax(dim=(1, 2)).double().cpu().numpy()
-        self._peak = peaks.max()
-        boxes = self._inside(refine(boxes, responses, self.settings.spatial_scale))
+        self._peak = float(peaks.max())
+        boxes = self._inside(refine(plain.boxes, responses, settings.spatial_scale))
         features = self._frame.of(boxes)
-        if self.settings.temporal_net:
-            with torch.no_grad():
-                confidences = self._scores(features).sigmoid().double().cpu().numpy()
-        else:
-            confidences = peaks
-        weights = importances(confidences, peaks)
-        return Estimate(boxes, features, float(weights @ confidences), weights)
+        with torch.no_grad():
+            similarities = self._scores(features).sigmoid().double().cpu().numpy()
+        score = plain.score
+        if not settings.temporal_net:
+            # 1 stays 1, and the peak of doubt becomes a half.
+            score = self._peak ** (np.log(0.5) / np.log(settings.spatial_doubt))
+        return Estimate(boxes, features, float(score), importances(similarities, peaks))
 
     def _samples(self, box, positives, negatives):
         """Return features as the base has them, each with its overlap as a last column."""
