@@ -1,4 +1,4 @@
-"""Labels, eq. 6 to 8 of TSN against plain loops, and that the Spatial Net finds what it learned."""
+"""Labels and eq. 6 to 8 of TSN against loops, and that the Spatial Net finds what it learned."""
 from dataclasses import dataclass
 import math
 

@@ -3,7 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from small_trackers import clip, make, run
+from small_trackers import clip, held_bytes, make, run
 import torch
 
 from tracking_nodes.errors import SettingError
@@ -227,3 +227,46 @@ def test_it_follows_a_target_by_crops():
                    spatial_cells=16, spatial_first_iterations=30, regression_samples=30)
     tracker.start(images[0], boxes[0])
     assert iou(tracker.locate(images[2]).box, boxes[2]) > 0.5
+
+
+def test_samples_of_the_target_vary_in_size():
+    """Overlaps of a half to one come by size alone, too, or no change of size is ever learned."""
+    tracker = started()
+    near, _ = tracker._sample_boxes(tracker._box, 200, 10)
+    assert len(near) == 200 and iou(near, tracker._box).min() >= 0.5
+    size = np.log(near[:, 2:].prod(axis=1) / tracker._box[2:].prod()) / 2
+    assert np.exp(size.min()) < 0.8 and np.exp(size.max()) > 1.25
+
+
+def test_the_three_layers_of_the_paper_can_be_joined():
+    images, boxes = clip()
+    tracker = make('tsn', taps='conv1+conv2+conv3')
+    tracker.start(images[0], boxes[0])
+    windows = tracker._frame.windows(boxes[:1], 2.0, 12)
+    assert windows.shape == (1, 3 * 16, 12, 12)
+    assert tracker._spatial.network.layers[0].in_channels == 3 * 16
+    assert iou(tracker.locate(images[1]).box, boxes[1]) > 0
+
+
+def test_memory_does_not_grow():
+    images, _ = clip(24)
+    tracker = started(long_memory=3, short_memory=2, pool_targets=4, spatial_memory=3,
+                      present_threshold=0.0)
+    held = []
+    for number, image in enumerate(images[1:]):
+        tracker.locate(image)
+        tracker.learn()
+        if number in (7, 22):
+            held.append(held_bytes())
+    assert len(tracker._memory) == 1 + 3 and len(tracker._pool) == 4
+    assert held[1] <= 1.01 * held[0]
+
+
+def test_forgetting_a_target_frees_what_was_learned_of_it():
+    images, boxes = clip()
+    tracker = make('tsn')
+    loaded = held_bytes()
+    run(tracker, images, boxes[0])
+    assert held_bytes() > loaded
+    tracker.reset()
+    assert held_bytes() == loaded
