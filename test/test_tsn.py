@@ -206,6 +206,8 @@ def test_without_the_temporal_net_the_last_box_stands_in_for_the_candidates():
                                np.tile(tracker._box[:2] + tracker._box[2:] / 2, (5, 1)))
     np.testing.assert_allclose(candidates[:, 2] / tracker._box[2], 1.05 ** np.array(
         [-2.0, -1.0, 0.0, 1.0, 2.0]))
+    single = started(temporal_net=False, best_candidates=1)
+    np.testing.assert_allclose(single._draw_candidates(), single._box[None])
 
 
 @pytest.mark.parametrize('row', Tsn.ablation)

@@ -22,6 +22,7 @@ from tracking_nodes.online.tsn_losses import LOSSES, overlap_loss
 from tracking_nodes.online.tuple_learning import TargetPool
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker, Estimate
+from tracking_nodes.trackers.stages import stage
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ class Tsn(DetectionTracker):
         if self.settings.temporal_net:
             # The tuple that the frame was judged by, before its own target joins the pool.
             self._memory.add(FrameSamples(positives, negatives, self._pool.tuple))
-            self._pool.add(target[0], self._confidence)
+            with stage('tuple learning'):
+                self._pool.add(target[0], self._confidence)
         if self.settings.spatial_net:
             self._spatial.collect(self._frame, self._box)
 
@@ -133,7 +135,8 @@ class Tsn(DetectionTracker):
         spatial = (settings.spatial_net and self._believed
                    and self._peak < settings.spatial_enough)
         if spatial:
-            self._spatial.update()
+            with stage('spatial learning'):
+                self._spatial.update()
         temporal = (settings.temporal_net and self._index % settings.update_every == 0
                     and len(self._memory) > 1)
         if temporal:
@@ -145,7 +148,8 @@ class Tsn(DetectionTracker):
         if settings.temporal_net:
             return super()._draw_candidates()
         # Nothing rates candidates: the last box stands in for the best, in several sizes.
-        steps = np.linspace(-1, 1, settings.best_candidates) * settings.candidate_scale
+        middle = (settings.best_candidates - 1) / 2
+        steps = (np.arange(settings.best_candidates) - middle) / 2 * settings.candidate_scale
         row = xywh_to_cxcywh(self._box)
         sizes = row[2:] * sampling.SCALE_BASE ** steps[:, None]
         return cxcywh_to_xywh(np.concatenate([np.broadcast_to(row[:2], sizes.shape), sizes],
@@ -165,7 +169,8 @@ class Tsn(DetectionTracker):
     def _refined_estimate(self, plain):
         """Return what the Spatial Net makes of an `Estimate`, eq. 7 and 8."""
         settings = self.settings
-        responses = self._spatial.respond(self._frame, plain.boxes)
+        with stage('spatial net'):
+            responses = self._spatial.respond(self._frame, plain.boxes)
         peaks = responses.amax(dim=(1, 2)).double().cpu().numpy()
         self._peak = float(peaks.max())
         boxes = self._inside(refine(plain.boxes, responses, settings.spatial_scale))
