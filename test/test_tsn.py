@@ -97,8 +97,8 @@ def test_a_frame_that_is_not_believed_is_not_learned_from():
 
 
 def test_the_estimate_is_eq_8():
-    images, boxes = clip()
-    tracker = started(box_regression=False)
+    images, _ = clip()
+    tracker = started(box_regression=False, present_threshold=0.0)
     asked, seen = [], []
 
     def keep(function, results):
@@ -213,7 +213,7 @@ def test_without_the_temporal_net_the_last_box_stands_in_for_the_candidates():
 @pytest.mark.parametrize('row', Tsn.ablation)
 def test_it_follows_a_target_with_the_shipped_weights(row):
     images, boxes = clip(16)
-    tracker = make('tsn', weights='', search_size=224, first_iterations=60, spatial_cells=24,
+    tracker = make('tsn', weights='', search_size=224, first_iterations=60, spatial_cells=18,
                    spatial_first_iterations=60, spatial_batch=4, spatial_samples=16,
                    regression_samples=200, **Tsn.ablation[row])
     found, scores, _ = run(tracker, images, boxes[0])
@@ -226,7 +226,7 @@ def test_it_follows_a_target_with_the_shipped_weights(row):
 def test_it_follows_a_target_by_crops():
     images, boxes = clip(16)
     tracker = make('tsn', weights='', feature_path='crop', first_iterations=60, candidates=60,
-                   spatial_cells=16, spatial_first_iterations=30, regression_samples=30)
+                   spatial_first_iterations=30, regression_samples=30)
     tracker.start(images[0], boxes[0])
     assert iou(tracker.locate(images[2]).box, boxes[2]) > 0.5
 
@@ -272,3 +272,15 @@ def test_forgetting_a_target_frees_what_was_learned_of_it():
     assert held_bytes() > loaded
     tracker.reset()
     assert held_bytes() == loaded
+
+
+@pytest.mark.parametrize('spatial_net', [True, False])
+def test_in_doubt_the_box_moves_but_keeps_its_size(spatial_net):
+    images, boxes = clip()
+    size = boxes[0][2:]
+    for threshold in (0.0, 1.0):
+        tracker = started(present_threshold=threshold, spatial_net=spatial_net,
+                          box_regression=False)
+        found = tracker.locate(images[4]).box
+        assert np.allclose(found[2:], size) == (threshold == 1.0)
+        assert not np.allclose(found[:2], boxes[0][:2])

@@ -23,10 +23,10 @@ class SpatialSettings(Settings):
     """Windows, network and learning of the Spatial Net."""
 
     spatial_scale: float = setting(
-        4.0, 'side of a window in units of sqrt(w h) of its candidate', minimum=1.5,
+        3.0, 'side of a window in units of sqrt(w h) of its candidate', minimum=1.5,
         maximum=12.0, source='measured; not in the paper')
     spatial_cells: int = setting(
-        24, 'cells per side of a window', minimum=8, maximum=128,
+        18, 'cells per side of a window', minimum=8, maximum=128,
         source='measured; not in the paper')
     spatial_sigma: float = setting(
         0.15, 'standard deviation of the Gaussian label, in sides of the target', minimum=0.01,

@@ -6,7 +6,7 @@ Networks", ICCV 2017. No offline training: the Temporal Net rates candidates by 
 to a tuple of past targets, the Spatial Net moves the best of them. The rows of the paper's
 ablation (Fig. 4) are settings: see `Tsn.ablation`.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -164,6 +164,12 @@ class Tsn(DetectionTracker):
         plain = super()._estimate(boxes, features, logits)
         estimate = self._refined_estimate(plain) if self.settings.spatial_net else plain
         self._confidence = estimate.score
+        if estimate.score < self.settings.present_threshold:
+            # In doubt the box still moves, or a target that moves on is never caught up with; but
+            # a size that nobody believes in would shrink frame by frame.
+            rows = xywh_to_cxcywh(estimate.boxes)
+            rows[:, 2:] = self._box[2:]
+            estimate = replace(estimate, boxes=cxcywh_to_xywh(rows))
         return estimate
 
     def _refined_estimate(self, plain):
