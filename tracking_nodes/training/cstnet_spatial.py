@@ -113,8 +113,10 @@ class SpatialTraining(episode_training.EpisodeTraining):
                                  seed=options.seed)
         network = SpatialNetwork(backbone, settings, options.last, options.seed, options.frozen)
         trained = [one for one in network.parameters() if one.requires_grad]
+        # Eq. 1 leaves no gap between the two. With one, as trackers have it online, nothing tells
+        # the layers a box from one that is somewhat too large, and tracking gets worse.
         rules = EpisodeRules(settings.search_scale, settings.search_size, positive_overlap=0.7,
-                             negative_overlap=0.3)
+                             negative_overlap=0.7)
         super().__init__(options, network, _OPTIMISERS[options.optimiser](trained, options.rate),
                          rules, frames=1)
         if not options.resume:
