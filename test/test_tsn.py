@@ -231,15 +231,6 @@ def test_it_follows_a_target_by_crops():
     assert iou(tracker.locate(images[2]).box, boxes[2]) > 0.5
 
 
-def test_samples_of_the_target_vary_in_size():
-    """Overlaps of a half to one come by size alone, too, or no change of size is ever learned."""
-    tracker = started()
-    near, _ = tracker._sample_boxes(tracker._box, 200, 10)
-    assert len(near) == 200 and iou(near, tracker._box).min() >= 0.5
-    size = np.log(near[:, 2:].prod(axis=1) / tracker._box[2:].prod()) / 2
-    assert np.exp(size.min()) < 0.8 and np.exp(size.max()) > 1.25
-
-
 def test_the_three_layers_of_the_paper_can_be_joined():
     images, boxes = clip()
     tracker = make('tsn', taps='conv1+conv2+conv3')

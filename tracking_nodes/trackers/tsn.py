@@ -189,15 +189,6 @@ class Tsn(DetectionTracker):
             score = self._peak ** (np.log(0.5) / np.log(settings.spatial_doubt))
         return Estimate(boxes, features, float(score), importances(similarities, peaks))
 
-    def _sample_boxes(self, box, positives, negatives):
-        near, far = super()._sample_boxes(box, positives // 2, negatives)
-        # Boxes of half the overlap by their size: without them nothing teaches a small change of
-        # size, and the box shrinks or grows step by step.
-        wide = sampling.with_overlap(
-            lambda n: self._inside(sampling.uniform(self._rng, box, n, 0.3, 8.0, 2.0)),
-            box, positives - positives // 2, self.settings.positive_overlap, 1)
-        return np.concatenate([near, wide]), far
-
     def _samples(self, box, positives, negatives):
         """Return features as the base has them, each with its overlap as a last column."""
         rows = []
