@@ -46,11 +46,11 @@ class ClassifierSettings(MemorySettings):
     first_iterations: int = setting(50, 'iterations in the first frame', minimum=1,
                                     maximum=10000, source='not in the paper; as RMAN')
     first_rate: float = setting(
-        1e-2, 'learning rate in the first frame', minimum=0.0, maximum=10.0,
-        source='measured, for features of rms 3: SNet gains 0.05 AUC over 2e-3')
+        3e-3, 'learning rate in the first frame', minimum=0.0, maximum=10.0,
+        source='measured, for features of rms 3 and layers trained offline: docs/performance.md')
     update_iterations: int = setting(10, 'iterations of an update', minimum=1, maximum=10000,
                                      source='MDNet', live=True)
-    update_rate: float = setting(1e-2, 'learning rate of an update', minimum=0.0, maximum=10.0,
+    update_rate: float = setting(3e-3, 'learning rate of an update', minimum=0.0, maximum=10.0,
                                  source='measured, as first_rate', live=True)
     momentum: float = setting(0.9, 'momentum of SGD', minimum=0.0, maximum=0.9999,
                               source='section V.A')
