@@ -72,7 +72,8 @@ def test_training_resumes_to_the_same_weights_and_logs_its_progress(train, tmp_p
     assert all(0 <= line['held_auc'] <= 1 and line['held_loss'] > 0 for line in log)
 
 
-def test_boxes_are_labelled_by_equation_1(train, tmp_path, made, monkeypatch):
+@pytest.mark.parametrize('gap', [False, True])
+def test_boxes_are_labelled_by_equation_1(train, tmp_path, made, monkeypatch, gap):
     targets, window = [], Shot.window
 
     def noted(self, *place):
@@ -81,7 +82,8 @@ def test_boxes_are_labelled_by_equation_1(train, tmp_path, made, monkeypatch):
         return pixels, boxes
 
     monkeypatch.setattr(Shot, 'window', noted)
-    train(tmp_path / 'labels.safetensors', '--epochs', '1')
+    train(tmp_path / 'labels.safetensors', '--epochs', '1',
+          *(['--negative-overlap', '0.3'] if gap else []))
     targets.clear()
     clips, corners, labels = made[0].episodes[7]
     assert clips.shape == (2, 3, 1, 288, 288) and corners.shape == (2, 128, 4)
@@ -93,10 +95,10 @@ def test_boxes_are_labelled_by_equation_1(train, tmp_path, made, monkeypatch):
             common = (max(0, min(right, x + width) - max(left, x))
                       * max(0, min(bottom, y + height) - max(top, y)))
             overlap = common / (width * height + (right - left) * (bottom - top) - common)
-            assert overlap > 0.699 if label else overlap < 0.701
+            assert overlap > 0.699 if label else overlap < (0.301 if gap else 0.701)
             between += 0.3 < overlap < 0.6
         assert classes.sum() == 32
-    assert between > 20
+    assert between == 0 if gap else between > 20
 
 
 def test_the_tracker_embeds_boxes_as_the_training_did(train, tmp_path, made):

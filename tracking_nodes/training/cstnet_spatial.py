@@ -40,6 +40,8 @@ def main(arguments=None):
                         help='train only what is behind the backbone')
     parser.add_argument('--optimiser', choices=sorted(_OPTIMISERS), default='sgd')
     parser.add_argument('--rate', type=float, default=1e-4, help='of learning, at the start')
+    parser.add_argument('--negative-overlap', type=float, default=0.7,
+                        help='overlap up to which a box is background; eq. 1 leaves no gap')
     options = episode_training.parsed(parser, arguments)
     SpatialTraining(options).run()
 
@@ -113,10 +115,8 @@ class SpatialTraining(episode_training.EpisodeTraining):
                                  seed=options.seed)
         network = SpatialNetwork(backbone, settings, options.last, options.seed, options.frozen)
         trained = [one for one in network.parameters() if one.requires_grad]
-        # Eq. 1 leaves no gap between the two. With one, as trackers have it online, nothing tells
-        # the layers a box from one that is somewhat too large, and tracking gets worse.
         rules = EpisodeRules(settings.search_scale, settings.search_size, positive_overlap=0.7,
-                             negative_overlap=0.7)
+                             negative_overlap=options.negative_overlap)
         super().__init__(options, network, _OPTIMISERS[options.optimiser](trained, options.rate),
                          rules, frames=1)
         if not options.resume:
