@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-import torchvision
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.nn.backbones import load_backbone

@@ -13,8 +13,7 @@ from torch import nn
 
 from tracking_nodes.nn.backbones import load_backbone, names
 from tracking_nodes.nn.plain import use_constant_norms
-from tracking_nodes.online.features import (
-    FeatureSettings, pool_boxes, Projection, tap_names)
+from tracking_nodes.online.features import FeatureSettings, Projection, tap_names
 from tracking_nodes.training import episode_training
 from tracking_nodes.training.episodes import EpisodeRules
 from tracking_nodes.training.loop import cosine
@@ -81,8 +80,10 @@ class SpatialNetwork(episode_training.Embedder):
     def embed(self, clips, corners):
         """Return embeddings (C, N, D) of boxes (C, N, 4) in clips, and the projected maps."""
         maps = self.maps(clips)
-        pooled = torch.cat([self._pooled(tap, projected, corners)
-                            for tap, projected in zip(self.taps, maps)], dim=1)
+        backbone, size = self.backbone, self.settings.pool_size
+        pooled = torch.cat([
+            self.pool(projected, corners, backbone.stride[tap], backbone.offset[tap], size)
+            for tap, projected in zip(self.taps, maps)], dim=1)
         return self.head.embed(pooled.flatten(1)).unflatten(0, corners.shape[:2]), maps
 
     def maps(self, clips):
@@ -95,12 +96,6 @@ class SpatialNetwork(episode_training.Embedder):
         with torch.autocast('cpu', dtype=torch.bfloat16), torch.set_grad_enabled(
                 torch.is_grad_enabled() and not self.frozen):
             return [maps.float() for maps in self.backbone(images, self.taps)]
-
-    def _pooled(self, tap, maps, corners):
-        backbone, size = self.backbone, self.settings.pool_size
-        return torch.cat([pool_boxes(one[None], boxes, backbone.stride[tap],
-                                     backbone.offset[tap], size)
-                          for one, boxes in zip(maps, corners)])
 
 
 class SpatialTraining(episode_training.EpisodeTraining):

@@ -16,12 +16,13 @@ from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.c3d import C3d, FRAMES, LAYERS, load_c3d
 from tracking_nodes.nn.weights import Preprocessing
 from tracking_nodes.online.features import FeatureSettings
+from tracking_nodes.online.temporal_stream import TemporalSettings
 from tracking_nodes.training import episode_training
 from tracking_nodes.training.distillation import explained, imitation_loss
 from tracking_nodes.training.episodes import EpisodeRules
 from tracking_nodes.training.loop import cosine
 
-CONTEXT, SIZE, POOL = 4.0, 224, 3
+CONTEXT, SIZE = TemporalSettings().temporal_scale, TemporalSettings().temporal_size
 _GRADIENT_NORM = 5.0
 _MEASURED_EPISODES = 64
 # C3D's cell 0 has its centre at pixel 8, the teacher's at 0.5.
@@ -55,7 +56,7 @@ class TemporalNetwork(episode_training.Embedder):
         :param teacher_channels: that are imitated; 0 for none.
         :param seed: of the head's weights.
         """
-        super().__init__(c3d.channels * POOL ** 2, last, seed)
+        super().__init__(c3d.channels * FeatureSettings().pool_size ** 2, last, seed)
         self.c3d = c3d.requires_grad_(True)
         if teacher_channels:
             generator = torch.Generator().manual_seed(seed)
@@ -70,13 +71,14 @@ class TemporalNetwork(episode_training.Embedder):
         return self.head.embed(features).unflatten(0, corners.shape[:2]), maps
 
     def maps(self, clips):
-        """Return conv5b's maps (C, channels, 14, 14) of clips (C, 3, 4, 224, 224)."""
+        """Return the maps of conv5b, (C, channels, 14, 14), of clips (C, 3, 4, 224, 224)."""
         with torch.autocast('cpu', dtype=torch.bfloat16):
             return self.c3d(clips.contiguous(memory_format=torch.channels_last_3d)).float()
 
     def pooled(self, maps, corners):
         """Return the features (C * N, channels * 9) of the boxes, RoIAlign 3x3."""
-        return self.pool(maps, corners, self.c3d.stride, self.c3d.offset, POOL).flatten(1)
+        return self.pool(maps, corners, self.c3d.stride, self.c3d.offset,
+                         FeatureSettings().pool_size).flatten(1)
 
 
 class TemporalTraining(episode_training.EpisodeTraining):
