@@ -172,7 +172,8 @@ class DetectionTracker(Tracker):
                     self._frame.of(box[None]))
         if self._temporal is not None:
             self._temporal.start(image, box, *self._sample_boxes(
-                box, settings.first_positives, settings.first_negatives))
+                box, settings.first_positives, settings.first_negatives,
+                settings.temporal_overlap))
         if settings.box_regression:
             self._fit_regressor(box)
 
@@ -228,7 +229,7 @@ class DetectionTracker(Tracker):
                       self._frame.of(box[None]))
         if self._temporal is not None:
             self._temporal.collect(box, *self._sample_boxes(
-                box, settings.positives, settings.negatives))
+                box, settings.positives, settings.negatives, settings.temporal_overlap))
 
     def _relocate(self, box):
         # Not cut to the last image: the next one may be larger.
@@ -269,7 +270,12 @@ class DetectionTracker(Tracker):
         near, far = self._sample_boxes(box, positives, negatives)
         return self._frame.of(near), self._frame.of(far)
 
-    def _sample_boxes(self, box, positives, negatives):
+    def _sample_boxes(self, box, positives, negatives, most=None):
+        """
+        Return boxes (P, 4) on a target and (M, 4) off it or of another size.
+
+        :param most: overlap up to which one is off it; None for negative_overlap.
+        """
         settings, rng = self.settings, self._rng
         near = sampling.with_overlap(
             lambda n: self._inside(sampling.gaussian(rng, box, n, 0.1, 1.3, 0.65)),
@@ -284,7 +290,7 @@ class DetectionTracker(Tracker):
                  lambda n: sampling.uniform(rng, box, n, 0.3, 20.0, 2.0))
         shares = np.diff(np.linspace(0, negatives, len(draws) + 1).astype(int))
         far = [sampling.with_overlap(lambda n: self._inside(draw(n)), box, share, 0,
-                                     settings.negative_overlap)
+                                     settings.negative_overlap if most is None else most)
                for draw, share in zip(draws, shares)]
         return near, np.concatenate(far)
 
