@@ -131,8 +131,9 @@ def test_forgetting_a_target_frees_what_was_learned_of_it():
 
 def test_it_follows_a_target_with_the_shipped_weights_of_the_backbone():
     images, boxes = clip(24)
-    tracker = make('cstnet', temporal=False, weights='', search_size=224, first_iterations=30,
-                   batch_negatives=64, hard_negatives=24, regression_samples=200)
+    tracker = make('cstnet', temporal=False, weights='', search_size=288, candidates=256,
+                   first_positives=200, first_negatives=600, first_iterations=30,
+                   batch_negatives=64, hard_negatives=24, regression_samples=400)
     found, scores, _ = run(tracker, images, boxes[0])
     overlap = iou(found, boxes[1:])
     assert overlap.mean() > 0.6 and overlap[-5:].min() > 0.5
