@@ -295,3 +295,19 @@ def test_noise_in_place_of_the_target_is_scored_lower():
     there = tracker.locate(images[1]).score
     noise = np.random.default_rng(0).integers(0, 256, images[0].shape, dtype=np.uint8)
     assert tracker.locate(noise).score < there
+
+
+def test_the_search_goes_on_from_a_share_of_the_regressed_size():
+    images, _ = clip()
+    boxes, located = {}, []
+    for share in (0.0, 0.5, 1.0):
+        tracker = started(regressed_size=share, present_threshold=0.0)
+        located.append(tracker.locate(images[1]).box)
+        boxes[share] = tracker._box
+    # Draws do not depend on the share, so all three found the same.
+    assert (located[0] == located[1]).all() and (located[0] == located[2]).all()
+    assert not np.allclose(boxes[0.0][2:], boxes[1.0][2:], rtol=1e-3)
+    assert boxes[1.0][2:] == pytest.approx(located[0][2:])
+    assert boxes[0.5][2:] == pytest.approx(np.sqrt(boxes[0.0][2:] * boxes[1.0][2:]))
+    centres = [box[:2] + box[2:] / 2 for box in boxes.values()]
+    assert centres[1] == pytest.approx(centres[0]) and centres[2] == pytest.approx(centres[0])

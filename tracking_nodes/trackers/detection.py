@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from tracking_nodes.errors import SettingError
-from tracking_nodes.geometry import clip_box
+from tracking_nodes.geometry import clip_box, cxcywh_to_xywh, xywh_to_cxcywh
 from tracking_nodes.online import sampling
 from tracking_nodes.online.box_regression import BoxRegressor
 from tracking_nodes.online.classifier import ClassifierSettings
@@ -75,6 +75,10 @@ class DetectionSettings(TemporalSettings, MemorySettings, FeatureSettings):
     regression_overlap: float = setting(
         0.4, 'overlap from which a sample joins the regression', minimum=0.0, maximum=1.0,
         source='measured; R-CNN has 0.6')
+    regressed_size: float = setting(
+        0.0, 'share of the change of size by regression that the search goes on from; its change '
+        'of place is not fed back', minimum=0.0, maximum=1.0,
+        source='measured; 0 is R-CNN\'s regression of the output alone', live=True)
     regression_ridge: float = setting(
         1e5, 'ridge penalty of the regression, for features of rms 3', minimum=0.0,
         maximum=1e12, source='measured; R-CNN has 1000 on its own features')
@@ -197,12 +201,15 @@ class DetectionTracker(Tracker):
         self._believed = estimate.score >= settings.present_threshold
         output = estimate.mean_of(estimate.boxes)
         # The search goes on from the classifier's box, doubtful or not, or a target that moves
-        # on is never caught up with; regressed boxes fed back drift.
+        # on is never caught up with; regressed places fed back drift.
         self._box = clip_box(output, *self._size)
         if self._believed and self._regressor is not None:
             with stage('box regression'):
-                output = estimate.mean_of(
+                regressed = estimate.mean_of(
                     self._regressor.refine(estimate.features, estimate.boxes))
+            self._box = clip_box(resized(output, regressed[2:], settings.regressed_size),
+                                 *self._size)
+            output = regressed
         return Location(clip_box(output, *self._size), estimate.score, self._believed)
 
     def _learn(self):
@@ -303,3 +310,16 @@ class DetectionTracker(Tracker):
         if len(boxes):
             self._regressor = BoxRegressor(self._frame.of(boxes), boxes, box,
                                            settings.regression_ridge)
+
+
+def resized(box, size, share):
+    """
+    Return a box about the same centre, its size moved towards another.
+
+    :param box: (x, y, w, h).
+    :param size: (w, h) to move towards.
+    :param share: how far, on a logarithmic scale: 0 not at all, 1 all the way.
+    """
+    row = xywh_to_cxcywh(box)
+    row[2:] *= (np.asarray(size) / row[2:]) ** share
+    return cxcywh_to_xywh(row)
