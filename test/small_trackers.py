@@ -64,3 +64,14 @@ def held_bytes():
             storage = each.untyped_storage()
             storages[storage.data_ptr()] = storage.nbytes()
     return sum(storages.values())
+
+
+def held_while_running(tracker, images, after):
+    """Return `held_bytes` of a started tracker after those numbers of images."""
+    held = []
+    for number, image in enumerate(images, start=1):
+        tracker.locate(image)
+        tracker.learn()
+        if number in after:
+            held.append(held_bytes())
+    return held

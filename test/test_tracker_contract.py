@@ -1,7 +1,7 @@
 """What every tracker of the registry promises, whatever its method."""
 import numpy as np
 import pytest
-from small_trackers import clip, make, run
+from small_trackers import clip, held_bytes, make, run
 import torch
 
 from tracking_nodes.errors import BoxError, ImageError, NotStartedError
@@ -55,6 +55,16 @@ def test_nothing_goes_before_start(tracker):
                  lambda: tracker.relocate((1, 2, 3, 4))):
         with pytest.raises(NotStartedError, match=r'start\(image, box\) first'):
             call()
+
+
+def test_forgetting_a_target_frees_what_was_learned_of_it(tracker):
+    images, boxes = clip()
+    tracker.reset()
+    loaded = held_bytes()
+    run(tracker, images, boxes[0])
+    assert held_bytes() > loaded or isinstance(tracker, StaticTracker)
+    tracker.reset()
+    assert held_bytes() == loaded
 
 
 def test_a_run_gives_a_location_in_every_frame(tracker):
