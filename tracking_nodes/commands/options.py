@@ -56,6 +56,19 @@ def add_topics(parser):
                         help='ground truth of a bag or video that holds none')
 
 
+def check_frames(options):
+    """
+    Refuse `--frames` that leave nothing to measure.
+
+    :raises SettingError: less than two.
+    """
+    from tracking_nodes.errors import SettingError
+
+    if options.frames < 2:
+        raise SettingError(f'--frames {options.frames}: the first frame is only started on; give '
+                           '2 or more')
+
+
 def runtime(options):
     """Return the `Runtime` that the options of `add_tracker_options` name."""
     from tracking_nodes.trackers.base import Runtime

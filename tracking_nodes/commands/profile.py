@@ -32,9 +32,7 @@ def profile(options):
     from tracking_nodes.evaluation.latency_profile import Duration, Profile, write_profile
     from tracking_nodes.evaluation.stage_times import measure_row
 
-    if options.frames < 2:
-        raise SettingError(f'--frames {options.frames}: the first frame is only started on; give '
-                           '2 or more')
+    shared.check_frames(options)
     if not 0 <= options.camera_ms < float('inf'):
         raise SettingError(f'--camera-ms {options.camera_ms} is not a time of 0 ms or more')
     path = Path(options.out)

@@ -19,13 +19,10 @@ def add(commands):
 
 def stages(options):
     """Measure and print the table."""
-    from tracking_nodes.errors import SettingError
     from tracking_nodes.evaluation.contender import parse_contenders
     from tracking_nodes.evaluation.stage_times import measure_stages, stages_table
 
-    if options.frames < 2:
-        raise SettingError(f'--frames {options.frames}: the first frame is only started on; give '
-                           '2 or more')
+    shared.check_frames(options)
     sequences = shared.open_all(options)
     contenders = parse_contenders(options.tracker, options.set, shared.runtime(options))
     print(stages_table({contender.label: measure_stages(contender, sequences, options.frames)
