@@ -24,9 +24,9 @@ class CstnetSettings(ClassifierSettings, DetectionSettings):
         '', 'weights file of the spatial stream trained offline; empty for the usual one of the '
         'backbone if there is one, none to learn from nothing but the first frame')
     regressed_size: float = setting(
-        0.3, 'share of the change of size by regression that the search goes on from; its change '
-        'of place is not fed back', minimum=0.0, maximum=1.0,
-        source='measured: without it boxes stay too large on targets that shrink', live=True)
+        0.07, 'share of the change of size by regression that the search goes on from; its change '
+        'of place is not fed back', minimum=0.0, maximum=1.0, live=True,
+        source='measured: 0 stays too large on targets that shrink, .3 shrinks when covered')
     update_every: int = setting(10, 'frames between long-term updates', minimum=1,
                                 maximum=100000, source='MDNet', live=True)
 
