@@ -10,9 +10,9 @@ from training_files import write_sequences, write_stills
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.nn.c3d import load_c3d
 from tracking_nodes.online.regions import Region
+from tracking_nodes.sequences.stills import read_stills
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.training import cstnet_temporal, last_layers
-from tracking_nodes.training.clips import read_stills
 from tracking_nodes.training.distillation import imitation_loss
 from tracking_nodes.training.episodes import (
     ClipShots, EpisodeRules, Episodes, SequenceShots, Shot)

@@ -10,6 +10,8 @@ import torch
 from training_files import write_sequences, write_stills
 
 from tracking_nodes.nn.encoder_decoder import Decoder, Encoder, load_encoder, PATCH
+from tracking_nodes.sequences.compositing import cover, Pose
+from tracking_nodes.sequences.stills import cut_out_objects, CutOut, Stills
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.training import clips, edcf, edcf_losses
 from tracking_nodes.training.pairs import ClipViews, make_pair, PairRules, SequenceViews, View
@@ -125,10 +127,10 @@ def stills(seed=0):
         texture = cv2.resize(random.integers(0, 256, (9, 9, 3), dtype=np.uint8), (60, 50))
         mask = np.zeros((50, 60), np.uint8)
         cv2.ellipse(mask, (30, 25), (28, 23), 0, 0, 360, 255, -1)
-        cut_outs.append(clips.CutOut(texture, mask))
+        cut_outs.append(CutOut(texture, mask))
     backgrounds = [cv2.resize(random.integers(0, 256, (20, 20, 3), dtype=np.uint8), (300, 260))
                    for _ in range(2)]
-    return clips.Stills(cut_outs, backgrounds)
+    return Stills(cut_outs, backgrounds)
 
 
 def test_synthetic_clips_follow_the_seed_and_have_boxes_in_the_picture():
@@ -145,9 +147,8 @@ def test_synthetic_clips_follow_the_seed_and_have_boxes_in_the_picture():
 
 def test_the_box_of_a_drawn_cut_out_is_that_of_its_turned_outline():
     cut_out = stills().cut_outs[0]
-    pose = clips.Pose(np.array([160.0, 150.0]), 1.5, 0.6)
-    _, mask = clips._draw(np.zeros((320, 320, 3), np.uint8), cut_out, pose)
-    box = clips._mask_box(mask)
+    pose = Pose(np.array([160.0, 150.0]), 1.5, 0.6)
+    box = cover(cut_out, pose, (320, 320)).box()
     # An ellipse of half axes a, b, turned: half its box's width is hypot(a cos, b sin).
     across = 1.5 * math.hypot(28 * math.cos(0.6), 23 * math.sin(0.6))
     down = 1.5 * math.hypot(28 * math.sin(0.6), 23 * math.cos(0.6))
@@ -161,7 +162,7 @@ def test_objects_that_are_cut_off_small_or_thin_are_no_cut_outs():
     numbers[100:110, 20:30] = 2         # small
     numbers[150:200, 100:180] = 3       # touches the border
     np.fill_diagonal(numbers[90:149, 120:179], 4)
-    found = clips.cut_out_objects(np.zeros((200, 200, 3), np.uint8), numbers)
+    found = cut_out_objects(np.zeros((200, 200, 3), np.uint8), numbers)
     assert [cut_out.mask.shape for cut_out in found] == [(60, 60)]
 
 

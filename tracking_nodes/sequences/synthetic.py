@@ -3,6 +3,7 @@ import cv2
 import numpy as np
 
 from tracking_nodes.sequences.sequence import camera_stamps, DEFAULT_RATE, Sequence
+from tracking_nodes.sequences.texture import texture
 
 WIDTH, HEIGHT = 320, 240
 _PATCH_WIDTH, _PATCH_HEIGHT = 48, 36
@@ -34,8 +35,8 @@ class SyntheticSequence(Sequence):
     def images(self):
         """Yield every frame, (240, 320, 3) uint8 BGR."""
         random = np.random.default_rng(self._seed)
-        background = _texture(random, 2 * HEIGHT, 2 * WIDTH, coarsest=64)
-        patch = _texture(random, _PATCH_HEIGHT, _PATCH_WIDTH, coarsest=16)
+        background = texture(random, 2 * HEIGHT, 2 * WIDTH, coarsest=64)
+        patch = texture(random, _PATCH_HEIGHT, _PATCH_WIDTH, coarsest=16)
         for index, box in enumerate(self.boxes):
             drift = np.array([[1, 0, -0.6 * index], [0, 1, -0.3 * index]])
             image = cv2.warpAffine(background, drift, (WIDTH, HEIGHT), borderMode=cv2.BORDER_WRAP)
@@ -43,16 +44,6 @@ class SyntheticSequence(Sequence):
             light = 1.0 + 0.15 * np.sin(0.05 * index)
             image = light * image + random.normal(0, 4, image.shape)
             yield np.clip(image, 0, 255).astype(np.uint8)
-
-
-def _texture(random, height, width, coarsest):
-    """Return (height, width, 3) float32 in 0..255: noise of several scales, each finer weaker."""
-    texture, cell, weight = np.zeros((height, width, 3), np.float32), coarsest, 1.0
-    while cell >= 2:
-        grid = random.random((height // cell + 2, width // cell + 2, 3), dtype=np.float32)
-        texture += weight * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
-        cell, weight = cell // 2, 0.7 * weight
-    return cv2.normalize(texture, None, 0, 255, cv2.NORM_MINMAX)
 
 
 def _paste(image, patch, box):

@@ -14,7 +14,7 @@ from torch import nn
 from tracking_nodes.nn.backbones import load_backbone, names
 from tracking_nodes.nn.plain import use_constant_norms
 from tracking_nodes.online.features import FeatureSettings, Projection, tap_names
-from tracking_nodes.training import episode_training
+from tracking_nodes.training import episode_training, sources
 from tracking_nodes.training.episodes import EpisodeRules
 from tracking_nodes.training.loop import cosine
 
@@ -41,7 +41,7 @@ def main(arguments=None):
     parser.add_argument('--rate', type=float, default=1e-4, help='of learning, at the start')
     parser.add_argument('--negative-overlap', type=float, default=0.7,
                         help='overlap up to which a box is background; eq. 1 leaves no gap')
-    options = episode_training.parsed(parser, arguments)
+    options = sources.parsed(parser, arguments)
     SpatialTraining(options).run()
 
 

@@ -17,7 +17,7 @@ from tracking_nodes.nn.c3d import C3d, FRAMES, LAYERS, load_c3d
 from tracking_nodes.nn.weights import Preprocessing
 from tracking_nodes.online.features import FeatureSettings
 from tracking_nodes.online.temporal_stream import TemporalSettings
-from tracking_nodes.training import episode_training
+from tracking_nodes.training import episode_training, sources
 from tracking_nodes.training.distillation import explained, imitation_loss
 from tracking_nodes.training.episodes import EpisodeRules
 from tracking_nodes.training.loop import cosine
@@ -40,7 +40,7 @@ def main(arguments=None):
                         help='weight of the imitation of ResNet-18')
     parser.add_argument('--optimiser', choices=('adagrad', 'adamw'), default='adagrad')
     parser.add_argument('--rate', type=float, default=1e-4, help='of learning, at the start')
-    options = episode_training.parsed(parser, arguments)
+    options = sources.parsed(parser, arguments)
     TemporalTraining(options).run()
 
 

@@ -5,48 +5,38 @@ Pairs come from any sequences the package reads (`--sequences`, folders of ILSVR
 videos, bags ...) and from synthetic clips (`--stills`). `--losses` says which terms of eq. 15 are
 trained: `low high recon` is EDCF and CACFNet+, `high recon` EDSiam, `high` SiamFC, `low` CACFNet.
 """
-import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
-import torch.utils.data
 
 from tracking_nodes.nn.correlation_filter import (
     centre_cells, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
     windows_around)
 from tracking_nodes.nn.encoder_decoder import (
     Decoder, DEEP_CELLS, DEEP_STRIDE, Encoder, FINE_CELLS, FINE_STRIDE, normalised, PATCH)
-from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.trackers.edcf import AROUND, EdcfSettings
 from tracking_nodes.training import edcf_losses
-from tracking_nodes.training.clips import read_stills
 from tracking_nodes.training.distillation import disturb
-from tracking_nodes.training.loop import add_options, exponential, Training
+from tracking_nodes.training.drawing import DrawnByNumber
+from tracking_nodes.training.loop import exponential, Training
 from tracking_nodes.training.pairs import ClipViews, make_pair, PairRules, SequenceViews
+from tracking_nodes.training.sources import parsed, parser_of, sequences_of, sources_of
 from tracking_nodes.training.tracking_check import TrackingCheck
 
 _MOMENTUM, _WEIGHT_DECAY = 0.9, 5e-4
 _GRADIENT_NORM = 5.0
 _LOSSES = ('low', 'high', 'recon')
-_HELD_OUT = 8           # every eighth sequence is kept for validation
 _HELD_PAIRS = 128       # that are validated on
 _RESPONSE = 17          # cells per side of the semantic response
 
 
 def main(arguments=None):
     """Run the command line; `arguments` are those of the process where None."""
-    parser = argparse.ArgumentParser(
-        prog='python -m tracking_nodes.training.edcf', description='Train EDCF on pairs.',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--sequences', type=Path, nargs='*', default=[], metavar='PATH',
-                        help='annotated sequences, videos, bags or folders of them')
-    parser.add_argument('--stills', type=Path, metavar='DIR',
-                        help='folder with masked/ and stills/ for synthetic clips')
-    parser.add_argument('--synthetic', type=float, default=0.5,
-                        help='share of pairs from synthetic clips where both are given')
+    parser = parser_of('edcf', 'Train EDCF on pairs.', 'pairs', count=4000, batch=16, frames=120,
+                       epochs=10)
     parser.add_argument('--losses', nargs='+', default=list(_LOSSES), choices=_LOSSES,
                         help='terms of eq. 15')
     parser.add_argument('--start', type=Path, metavar='FILE',
@@ -57,24 +47,14 @@ def main(arguments=None):
                         help='context around the target, in its sides')
     parser.add_argument('--rates', type=float, nargs=2, default=(1e-2, 1e-5),
                         metavar=('FIRST', 'LAST'), help='of the exponential decay')
-    parser.add_argument('--pairs', type=int, default=4000, help='pairs of an epoch')
-    parser.add_argument('--batch', type=int, default=16, help='pairs of a step')
-    parser.add_argument('--frames', type=int, default=120,
-                        help='frames kept in memory of one sequence')
     parser.add_argument('--checked', type=int, default=6,
                         help='held-out sequences that are tracked after every epoch')
-    parser.add_argument('--workers', type=int, default=0, help='processes that make pairs')
-    add_options(parser, epochs=10)
-    options = parser.parse_args(arguments)
-    if not options.sequences and options.stills is None:
-        parser.error('give --sequences, --stills or both')
-    torch.set_num_threads(options.threads)
-    sequences = [sequence for path in options.sequences for sequence in open_sequences(path)]
-    PairTraining(sequences, options).run()
+    options = parsed(parser, arguments)
+    PairTraining(options).run()
 
 
-class Pairs(torch.utils.data.Dataset):
-    """Pairs by number: the same seed and number give the same pair, in any process."""
+class Pairs(DrawnByNumber):
+    """Pairs of patches."""
 
     def __init__(self, sources, shares, rules, seed):
         """
@@ -85,13 +65,12 @@ class Pairs(torch.utils.data.Dataset):
         :param rules: `PairRules`.
         :param seed: of all draws.
         """
-        self.sources, self.shares, self.rules, self.seed = sources, shares, rules, seed
+        super().__init__(sources, shares, seed)
+        self.rules = rules
 
-    def __getitem__(self, number):
+    def make(self, drawn, random):
         """Return (template, search, shift), see `Pair`, as tensors with channels first."""
-        random = np.random.default_rng((self.seed, int(number)))
-        source = self.sources[random.choice(len(self.sources), p=self.shares)]
-        pair = make_pair(source.draw(random), self.rules, random)
+        pair = make_pair(drawn, self.rules, random)
         template, search = (torch.from_numpy(patch).permute(2, 0, 1)
                             for patch in (pair.template, pair.search))
         return template, search, torch.tensor(pair.shift.tolist())
@@ -168,24 +147,17 @@ class Network(nn.Module):
 class PairTraining(Training):
     """Pairs, held-out pairs, and the network."""
 
-    def __init__(self, sequences, options):
+    def __init__(self, options):
         """
         Read what pairs are made of and make the network.
 
-        :param sequences: list of `Sequence`; every eighth is kept for validation.
         :param options: of the command line.
         """
-        seen = [sequence for index, sequence in enumerate(sequences) if index % _HELD_OUT]
-        held = sequences[::_HELD_OUT] if seen else []
+        seen, held = sequences_of(options)
         rules = PairRules(options.padding, EdcfSettings(padding=options.padding).wide_patch, PATCH)
-        sources, shares = [], []
-        if seen:
-            sources.append(SequenceViews(seen, most=options.frames))
-            shares.append(1 - options.synthetic if options.stills else 1.0)
-        if options.stills:
-            sources.append(ClipViews(read_stills(options.stills)))
-            shares.append(1 - sum(shares))
-        self.pairs = Pairs(sources, shares, rules, options.seed)
+        sources = sources_of(
+            options, seen, lambda them: SequenceViews(them, most=options.frames), ClipViews)
+        self.pairs = Pairs(*sources, rules, options.seed)
         self.held = Pairs([SequenceViews(held, most=options.frames)], [1.0], rules,
                           options.seed) if held else None
         self.check = TrackingCheck(held, options.padding, options.losses, options.checked)
@@ -198,12 +170,11 @@ class PairTraining(Training):
         network.to(memory_format=torch.channels_last)
         optimiser = torch.optim.SGD(network.parameters(), lr=options.rates[0], momentum=_MOMENTUM,
                                     weight_decay=_WEIGHT_DECAY)
-        super().__init__(options, network, optimiser, options.pairs, options.batch)
+        super().__init__(options, network, optimiser, options.examples, options.batch)
 
     def batches(self, order):
-        numbers = (order + self.epoch * self.examples).tolist()
-        return torch.utils.data.DataLoader(self.pairs, self.batch, sampler=numbers,
-                                           drop_last=True, num_workers=self.options.workers)
+        numbers = order[:self.steps * self.batch] + self.epoch * self.examples
+        return self.pairs.loader(numbers, self.batch, self.options.workers)
 
     def losses(self, batch):
         return self._terms(batch, disturbed=True)
@@ -215,8 +186,7 @@ class PairTraining(Training):
         """Return the terms on pairs of the held-out sequences, and how well those are tracked."""
         if self.held is None:
             return {}
-        numbers = range(min(_HELD_PAIRS, self.examples))
-        loader = torch.utils.data.DataLoader(self.held, self.batch, sampler=numbers)
+        loader = self.held.loader(np.arange(min(_HELD_PAIRS, self.examples)), self.batch)
         with torch.inference_mode():
             rows = [self._terms(examples, disturbed=False) for examples in loader]
         means = {f'held_{name}': float(np.mean([row[name].item() for row in rows]))

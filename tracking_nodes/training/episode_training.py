@@ -1,54 +1,26 @@
 """What the training of CSTNet's two streams shares: its episodes, their terms, its validation."""
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
-import torch.utils.data
 
 from tracking_nodes.nn.two_way_head import TwoWayHead
 from tracking_nodes.online.features import pool_boxes
-from tracking_nodes.sequences.catalog import open_sequences
-from tracking_nodes.training.clips import read_stills
+from tracking_nodes.training import sources
 from tracking_nodes.training.distillation import disturb
 from tracking_nodes.training.episodes import ClipShots, Episodes, SequenceShots
 from tracking_nodes.training.last_layers import cross_entropy, LAST_LAYERS, ranking
-from tracking_nodes.training.loop import add_options, Training
+from tracking_nodes.training.loop import Training
 
 HIDDEN = 512            # units of each fully connected layer
-_HELD_OUT = 8           # every eighth sequence is kept for validation
 _HELD_EPISODES = 96     # that are validated on
 
 
 def parser_of(name, description, epochs):
     """Return the parser of a training command with the options that both streams have."""
-    parser = argparse.ArgumentParser(
-        prog=f'python -m tracking_nodes.training.{name}', description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('--sequences', type=Path, nargs='*', default=[], metavar='PATH',
-                        help='annotated sequences, videos, bags or folders of them')
-    parser.add_argument('--stills', type=Path, metavar='DIR',
-                        help='folder with masked/ and stills/ for synthetic clips')
-    parser.add_argument('--synthetic', type=float, default=0.5,
-                        help='share of episodes from synthetic clips where both are given')
+    parser = sources.parser_of(name, description, 'episodes', count=2000, batch=4, frames=200,
+                               epochs=epochs)
     parser.add_argument('--last', choices=sorted(LAST_LAYERS), default='ridge',
                         help="last layer: solved on each episode's support, or one for all")
-    parser.add_argument('--episodes', type=int, default=2000, help='episodes of an epoch')
-    parser.add_argument('--batch', type=int, default=4, help='episodes of a step')
-    parser.add_argument('--frames', type=int, default=200,
-                        help='frames kept in memory of one sequence')
-    parser.add_argument('--workers', type=int, default=0, help='processes that make episodes')
-    add_options(parser, epochs)
     return parser
-
-
-def parsed(parser, arguments):
-    """Return the options; ends with a message where there is nothing to train on."""
-    options = parser.parse_args(arguments)
-    if not options.sequences and options.stills is None:
-        parser.error('give --sequences, --stills or both')
-    torch.set_num_threads(options.threads)
-    return options
 
 
 class EpisodeTraining(Training):
@@ -71,24 +43,20 @@ class EpisodeTraining(Training):
         :param rules: `EpisodeRules`.
         :param frames: of a shot.
         """
-        sequences = [one for path in options.sequences for one in open_sequences(path)]
-        held = [one for number, one in enumerate(sequences) if number % _HELD_OUT == 0]
-        seen = [one for number, one in enumerate(sequences) if number % _HELD_OUT]
-        synthetic = ([] if options.stills is None
-                     else [ClipShots(read_stills(options.stills), frames)])
-        real = [SequenceShots(seen, frames, options.frames)] if seen else []
-        share = options.synthetic if real and synthetic else float(bool(synthetic))
-        shares = [share] * len(synthetic) + [1 - share] * len(real)
-        self.episodes = Episodes(synthetic + real, shares, rules, options.seed)
-        self.held = Episodes([SequenceShots(held, frames, options.frames)], [1.0], rules,
-                             options.seed) if len(held) > 1 else None
-        super().__init__(options, network, optimiser, options.episodes, options.batch)
+        seen, held = sources.sequences_of(options)
+
+        def shots(sequences):
+            return SequenceShots(sequences, frames, options.frames)
+
+        self.episodes = Episodes(*sources.sources_of(
+            options, seen, shots, lambda stills: ClipShots(stills, frames)), rules, options.seed)
+        self.held = (Episodes([shots(held)], [1.0], rules, options.seed) if len(held) > 1
+                     else None)
+        super().__init__(options, network, optimiser, options.examples, options.batch)
 
     def batches(self, order):
-        numbers = (order + self.epoch * self.examples).tolist()
-        return torch.utils.data.DataLoader(
-            self.episodes, self.batch, sampler=numbers, drop_last=True,
-            num_workers=self.options.workers)
+        numbers = order[:self.steps * self.batch] + self.epoch * self.examples
+        return self.episodes.loader(numbers, self.batch, self.options.workers)
 
     def losses(self, batch):
         clips, corners, labels = batch
@@ -109,8 +77,7 @@ class EpisodeTraining(Training):
         if self.held is None:
             return {}
         losses, areas = [], []
-        loader = torch.utils.data.DataLoader(
-            self.held, self.batch, sampler=range(min(_HELD_EPISODES, self.examples)))
+        loader = self.held.loader(torch.arange(min(_HELD_EPISODES, self.examples)), self.batch)
         with torch.inference_mode():
             for clips, corners, labels in loader:
                 logits, _, _ = self._judge(clips.float(), corners, labels)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-import torch.utils.data
 from tqdm import tqdm
 
 from tracking_nodes.errors import SequenceError
@@ -18,6 +17,7 @@ from tracking_nodes.geometry import area_side, iou, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.online import sampling
 from tracking_nodes.online.regions import Region
 from tracking_nodes.training.clips import synthetic_clip
+from tracking_nodes.training.drawing import DrawnByNumber
 from tracking_nodes.training.squares import kept_squares, SMALLEST, usable_frames
 
 _SYNTHETIC_SIDE = 400   # pixels of a synthetic frame
@@ -148,8 +148,8 @@ class EpisodeRules:
     stills: float = 0.5
 
 
-class Episodes(torch.utils.data.Dataset):
-    """Episodes by number: the same seed and number give the same episode, in any process."""
+class Episodes(DrawnByNumber):
+    """Support and query of one target."""
 
     def __init__(self, sources, shares, rules, seed):
         """
@@ -160,24 +160,23 @@ class Episodes(torch.utils.data.Dataset):
         :param rules: `EpisodeRules`.
         :param seed: of all draws.
         """
-        self.sources, self.shares, self.rules, self.seed = sources, shares, rules, seed
+        super().__init__(sources, shares, seed)
+        self.rules = rules
 
-    def __getitem__(self, number):
+    def make(self, drawn, random):
         """
         Return support and query, stacked in the first dimension.
 
         :return: clips (2, 3, F, S, S) uint8, BGR; corners of boxes in them (2, N, 4) float32,
-            x1, y1, x2, y2, positives first; labels (2, N) float32.
+            x1, y1, x2, y2, positives first; labels (2, N) float32. None where the boxes asked
+            for cannot be found.
         """
-        random = np.random.default_rng((self.seed, int(number)))
-        while True:
-            source = self.sources[random.choice(len(self.sources), p=self.shares)]
-            support, query = source.draw(random)
-            if random.random() < self.rules.stills:
-                support = support.still()
-            parts = [self._sampled(shot, random) for shot in (support, query)]
-            if all(part is not None for part in parts):
-                break
+        support, query = drawn
+        if random.random() < self.rules.stills:
+            support = support.still()
+        parts = [self._sampled(shot, random) for shot in (support, query)]
+        if any(part is None for part in parts):
+            return None
         clips, corners = (torch.from_numpy(np.stack(rows)) for rows in zip(*parts))
         labels = torch.zeros(corners.shape[:2])
         labels[:, :self.rules.positives] = 1
