@@ -9,6 +9,7 @@ from tracking_nodes.commands import import_results
 from tracking_nodes.commands import list as listing
 from tracking_nodes.commands import profile
 from tracking_nodes.commands import recorded
+from tracking_nodes.commands import reentries
 from tracking_nodes.commands import report
 from tracking_nodes.commands import responses
 from tracking_nodes.commands import run
@@ -20,7 +21,7 @@ from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
 COMMANDS = (listing, verify, run, compare, ablate, import_results, report, responses, video,
-            profile, stages, recorded, vot_trackers)
+            profile, stages, recorded, reentries, vot_trackers)
 
 
 def main(arguments=None):

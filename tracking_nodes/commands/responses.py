@@ -39,7 +39,9 @@ def responses(options):
         if row not in cls.ablation:
             raise SettingError(f'{options.tracker} has no row {row!r}; known: '
                                f'{", ".join(cls.ablation)}')
-        trackers[row] = registry.create(options.tracker, {**base, **cls.ablation[row]}, runtime)
+        # Without what may be put around a tracker: the responses are its own.
+        values = {**base, **cls.ablation[row], 'redetection': False}
+        trackers[row] = registry.create(options.tracker, values, runtime)
     rows = {}
     for sequence in shared.open_all(options):
         found = {row: maps_on_frame(tracker, sequence, options.frame)

@@ -11,8 +11,7 @@ def add(commands):
         'frame, summary.json and metrics.json. Run again to go on where it was interrupted, even '
         'by kill -9. A run that fails does not stop the others.')
     add_trackers(command)
-    command.add_argument('--peer', action='append', default=[], metavar='NAME',
-                         help="OpenCV's csrt, kcf, mil, nano or vit beside them; repeatable")
+    add_peers(command)
     running.add_options(command)
 
 
@@ -23,6 +22,12 @@ def add_trackers(parser):
                              'repeatable')
     parser.add_argument('--seeds', type=int, default=1, metavar='N',
                         help='seeds of each tracker, from --seed on (default: %(default)s)')
+
+
+def add_peers(parser):
+    """Add the choice of OpenCV's trackers."""
+    parser.add_argument('--peer', action='append', default=[], metavar='NAME',
+                        help="OpenCV's csrt, kcf, mil, nano or vit beside them; repeatable")
 
 
 def run(options):
@@ -38,21 +43,11 @@ def run_contenders(options, peers):
     :param peers: names of OpenCV's trackers; what cannot run here is skipped by name.
     :return: exit status.
     """
-    import sys
-
-    from tracking_nodes.errors import SettingError
     from tracking_nodes.evaluation.ablation import seeds_table
-    from tracking_nodes.evaluation.contender import (
-        parse_contenders, peer_contenders, with_seeds)
+    from tracking_nodes.evaluation.contender import with_seeds
     from tracking_nodes.evaluation.table import headline
 
-    runtime = shared.runtime(options)
-    found, missing = peer_contenders(peers, runtime)
-    for name, words in missing.items():
-        sys.stderr.write(f'{name} skipped: {words}\n')
-    contenders = parse_contenders(options.tracker, options.set, runtime) + found
-    if not contenders:
-        raise SettingError('no tracker to run; give --tracker NAME or --peer NAME')
+    contenders = contenders_of(options, peers)
     if options.seeds < 2:
         return running.run_all(contenders, options)[0]
     groups = with_seeds(contenders, options.seeds)
@@ -61,3 +56,26 @@ def run_contenders(options, peers):
         print(f'\n{protocol.name} over the seeds\n'
               + seeds_table(groups, scores[protocol.name], headline(protocol)))
     return status
+
+
+def contenders_of(options, peers):
+    """
+    Return the `Contender`s that the options name; those of OpenCV's that cannot run are said.
+
+    :param options: of `add_trackers` and `options.add_tracker_options`.
+    :param peers: names of OpenCV's trackers.
+    :raises SettingError: there is none.
+    """
+    import sys
+
+    from tracking_nodes.errors import SettingError
+    from tracking_nodes.evaluation.contender import parse_contenders, peer_contenders
+
+    runtime = shared.runtime(options)
+    found, missing = peer_contenders(peers, runtime)
+    for name, words in missing.items():
+        sys.stderr.write(f'{name} skipped: {words}\n')
+    contenders = parse_contenders(options.tracker, options.set, runtime) + found
+    if not contenders:
+        raise SettingError('no tracker to run; give --tracker NAME or --peer NAME')
+    return contenders

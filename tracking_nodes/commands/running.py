@@ -17,14 +17,16 @@ def add_options(parser):
                         help='only the first N frames of each sequence, for a quick look')
     parser.add_argument('--overwrite', action='store_true',
                         help='delete what DIR holds of these trackers and protocols first')
-    _add_division(parser.add_argument_group(
-        'side by side', 'The machine is divided between processes; docs/running.md says more.'))
+    add_division(parser)
     shared.add_tracker_options(parser)
     shared.add_variant(parser)
     shared.add_sequences(parser)
 
 
-def _add_division(parser):
+def add_division(parser):
+    """Add how the machine is divided between the runs."""
+    parser = parser.add_argument_group(
+        'side by side', 'The machine is divided between processes; docs/running.md says more.')
     parser.add_argument('--jobs', type=int, metavar='N',
                         help='runs at a time (default: 1, or as many as the GPUs take)')
     parser.add_argument('--threads', type=int, metavar='N',
@@ -55,7 +57,7 @@ def run_all(contenders, options):
         try:
             scores = run_benchmark(
                 contenders, sequences_of(options), options.out, protocols=protocols,
-                executor=_executor(options), variant=options.variant,
+                executor=executor(options), variant=options.variant,
                 overwrite=options.overwrite, repetitions=options.repetitions)
         except BenchmarkError as error:
             sys.stderr.write(f'tracking_benchmark: {error}\n')
@@ -93,8 +95,8 @@ def protocols_of(options):
     return [protocols.get(name) for name in dict.fromkeys(names)]
 
 
-def _executor(options):
-    """Return what performs the jobs."""
+def executor(options):
+    """Return what performs the jobs, as the options of `add_division` say."""
     from tracking_nodes.evaluation.running.cluster import Cluster
     from tracking_nodes.evaluation.running.here import Here
     from tracking_nodes.evaluation.running.processes import Processes
