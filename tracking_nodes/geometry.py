@@ -55,6 +55,12 @@ def xywh_to_xyxy(boxes):
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
 
 
+def xyxy_to_xywh(boxes):
+    """Return (..., 4) boxes given by two opposite corners, left, top, right, bottom."""
+    boxes = np.asarray(boxes, dtype=np.float64)
+    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+
+
 def xywh_to_cxcywh(boxes):
     """Return boxes (..., 4) as (centre x, centre y, w, h)."""
     boxes = np.asarray(boxes, dtype=np.float64)

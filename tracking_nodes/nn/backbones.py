@@ -36,8 +36,9 @@ def _resnet(stages, enum):
                    enum, ('layer4.', 'fc.'))
 
 
-# What files of whole streams have behind their backbone, see `online.spatial_weights`.
-_BEHIND = ('projection.', 'fc4.', 'fc5.')
+# What files of whole networks have behind their backbone, see `online.spatial_weights` and
+# `nn.siam_rcnn`.
+_BEHIND = ('projection.', 'fc4.', 'fc5.', 'fusion.', 'rpn_', 'head.', 'roi_')
 _NETWORKS = {
     'vggm': _chain(plain.VGG_M, '', ('conv4.', 'conv5.', 'fc')),
     'alexnet': _chain(plain.ALEXNET, 'AlexNet_Weights.IMAGENET1K_V1', ('classifier.',)),

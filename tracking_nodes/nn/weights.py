@@ -195,6 +195,15 @@ def read_weights(path, unstated=Preprocessing()):
                    bn_eps=float(metadata.get('bn_eps', 1e-5)))
 
 
+def read_metadata(path):
+    """
+    Return what a .safetensors file says of itself, strings by name.
+
+    :raises WeightsError: it is no whole file of this kind.
+    """
+    return _read_safetensors(path)[1]
+
+
 def fill(parameters, tensors, origin):
     """
     Copy a file's tensors into a network.
