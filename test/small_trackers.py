@@ -19,7 +19,8 @@ _QUICK = {
     'batch_negatives': 24, 'hard_negatives': 8, 'spatial_weights': 'none',
     'temporal_weights': 'random', 'temporal_size': 64, 'spatial_cells': 12,
     'spatial_first_channels': 8, 'spatial_second_channels': 8, 'spatial_samples': 6,
-    'spatial_first_iterations': 8, 'spatial_batch': 2,
+    'spatial_first_iterations': 8, 'spatial_batch': 2, 'detector_weights': 'random:resnet18',
+    'detector_longest': 160, 'motion_weights': 'random',
 }
 
 

@@ -1,0 +1,83 @@
+"""
+GSTP: globally spatial-temporal perception, a long-term tracker.
+
+Li, Wang, Gao, Li and Hu, "Globally Spatial-Temporal Perception: a Long-Term Tracking System",
+ICIP 2020. SiamRCNN looks for what is like the first frame's target in the whole of every image,
+and the motion model chooses among what it finds. Nothing is learned online.
+"""
+from dataclasses import dataclass
+
+from tracking_nodes.geometry import clip_box, xywh_to_cxcywh
+from tracking_nodes.online.global_search import GlobalSearch, GlobalSearchSettings
+from tracking_nodes.online.motion_model import MotionModel, MotionSettings
+from tracking_nodes.parameters import setting
+from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.stages import stage
+
+
+@dataclass(frozen=True)
+class GstpSettings(MotionSettings, GlobalSearchSettings):
+    """Parameters of GSTP."""
+
+    present_threshold: float = setting(
+        0.5, 'score from which the target is believed present', minimum=0.0, maximum=1.0,
+        source='the RoI head\'s own point of doubt', live=True)
+
+
+class Gstp(Tracker):
+    """
+    GSTP and, by its settings, SiamRCNN alone.
+
+    An absent target has the score of what looked most like it, and the box it was last seen in.
+    """
+
+    settings_class = GstpSettings
+    ablation = {'SiamRCNN': {'motion': False}, 'GSTP': {}}
+
+    def __init__(self, settings=None, runtime=None):
+        super().__init__(settings, runtime)
+        self._detector = GlobalSearch(self.settings, self.runtime)
+        self._motion = (MotionModel(self.settings, self.runtime) if self.settings.motion
+                        else None)
+        self._reset()
+
+    def _start(self, image, box):
+        self._box = box
+        self._detector.start(image, box)
+        if self._motion is not None:
+            self._motion.start(image, _centre(box))
+
+    def _locate(self, image):
+        height, width = image.shape[:2]
+        with stage('detection'):
+            found = self._detector.search(image)
+        scores = found.scores
+        if self._motion is not None:
+            with stage('motion model'):
+                distribution = self._motion.predict(image)
+                scores = self._motion.rescored(found.boxes, scores, distribution)
+        best = int(scores.argmax()) if len(scores) else None
+        score = 0.0 if best is None else float(scores[best])
+        present = score >= self.settings.present_threshold
+        if present:
+            self._box = found.boxes[best]
+        if self._motion is not None:
+            self._motion.see(_centre(self._box) if present else None)
+        return Location(clip_box(self._box, width, height), score, present)
+
+    def _learn(self):
+        return False
+
+    def _relocate(self, box):
+        # The next frame is searched as a whole in any case.
+        self._box = box
+
+    def _reset(self):
+        self._box = None
+        self._detector.reset()
+        if self._motion is not None:
+            self._motion.reset()
+
+
+def _centre(box):
+    return xywh_to_cxcywh(box)[:2]
