@@ -46,7 +46,7 @@ def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=Non
     """
     protocols = protocols or [known_protocols.get('ope')]
     cells = make_cells(contenders, protocols, sequences, repetitions)
-    book = Book(folder, contenders, dataset_hash(sequences))
+    book = Book(folder, dataset_hash(sequences))
     with locked(folder):
         if overwrite:
             for protocol in protocols:

@@ -10,6 +10,7 @@ import cv2
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.peers import PEERS
+from tracking_nodes.parameters import specs
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
@@ -34,8 +35,23 @@ class Contender:
 
     def create(self):
         """Return a new tracker."""
-        cls = self._class()
+        if self.tracker not in PEERS:
+            return registry.create(self.tracker, self.values, self.runtime)
+        cls = PEERS[self.tracker]
         return cls(cls.settings_class.parse(self.values), self.runtime)
+
+    def under(self, protocol):
+        """
+        Return the contender as it runs under a protocol.
+
+        :param protocol: a `Protocol`; its `tracker_settings` count where the tracker has them and
+            none was given to this contender.
+        :raises SettingError: unknown tracker.
+        """
+        known = {spec.name for spec in specs(self._class().settings_class)}
+        usual = {name: value for name, value in protocol.tracker_settings.items()
+                 if name in known}
+        return replace(self, values={**usual, **self.values})
 
     def identity(self):
         """

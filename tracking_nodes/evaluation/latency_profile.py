@@ -60,7 +60,10 @@ class Row:
             return True
         cls = PEERS.get(self.tracker) or registry.tracker_class(self.tracker)
         values = tracker.settings.as_dict()
-        return type(tracker) is cls and self.settings.items() <= values.items()
+        # Times that do not tell were measured without searches of the whole image.
+        searches = self.settings.get('redetection', False)
+        return (tracker.method is cls and values.get('redetection', False) == searches
+                and self.settings.items() <= values.items())
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Profile:
             if row.fits(tracker):
                 return row.stages
         known = ', '.join(f'{row.tracker} {row.settings}' for row in self.rows)
-        raise SettingError(f'profile {self.name} has no row for {type(tracker).__name__} with '
+        raise SettingError(f'profile {self.name} has no row for {tracker.method.__name__} with '
                            f'{tracker.settings.as_dict()}; it has {known or "none"}. Measure it '
                            'on that device with `tracking_benchmark profile`')
 

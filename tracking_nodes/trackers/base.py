@@ -105,6 +105,24 @@ class Tracker(ABC):
         self._require_target()
         return self._learn()
 
+    def verify(self, image, box):
+        """
+        Say what `locate` would say had it searched around a box; nothing of the tracker changes.
+
+        Not even its random draws do: it goes on as if it had not been asked.
+
+        :param image: (H, W, 3) uint8, BGR.
+        :param box: (x, y, w, h) where something else than this tracker suspects the target.
+        :return: a `Location`.
+        :raises NotStartedError: no target was given yet.
+        :raises NotImplementedError: the tracker cannot search elsewhere without moving there.
+        """
+        self._require_target()
+        check_image(image)
+        probe = self._probe()
+        probe._relocate(as_box(box))
+        return probe._locate(image)
+
     def relocate(self, box):
         """
         Move the search position without learning, for re-detection or a change of resolution.
@@ -123,13 +141,26 @@ class Tracker(ABC):
         """Run once on noise, so that the first real frame is not the slow one; then reset."""
         noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
         self.start(noise, (width * 0.4, height * 0.4, width * 0.2, height * 0.2))
-        self.locate(noise)
-        self.learn()
+        self._rehearse(noise)
         self.reset()
+
+    @property
+    def method(self):
+        """Return the class that says where the target is, whatever was put around it."""
+        return type(self)
 
     def _require_target(self):
         if not self.started:
             raise NotStartedError('no target yet: call start(image, box) first')
+
+    def _rehearse(self, image):
+        """Do once, with a target, all that a frame may ask for."""
+        self.locate(image)
+        self.learn()
+
+    def _probe(self):
+        """Return a started tracker like this one, whose locating leaves this one as it is."""
+        raise NotImplementedError(f'{type(self).__name__} cannot verify a box')
 
     @abstractmethod
     def _start(self, image, box):

@@ -5,6 +5,7 @@ A subclass brings the classifier: how it is built and trained on samples, how it
 candidates, and when it is updated.
 """
 from abc import abstractmethod
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +22,13 @@ from tracking_nodes.online.sample_memory import MemorySettings
 from tracking_nodes.online.temporal_stream import TemporalSettings, TemporalStream
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.redetection import RedetectionSettings
 from tracking_nodes.trackers.stages import stage
 
 
 @dataclass(frozen=True)
-class DetectionSettings(TemporalSettings, MemorySettings, FeatureSettings):
+class DetectionSettings(RedetectionSettings, TemporalSettings, MemorySettings,
+                        FeatureSettings):
     """Candidates, labels and box regression of tracking by detection, and all it builds on."""
 
     candidates: int = setting(
@@ -237,6 +240,15 @@ class DetectionTracker(Tracker):
         if self._temporal is not None:
             self._temporal.collect(box, *self._sample_boxes(
                 box, settings.positives, settings.negatives, settings.temporal_overlap))
+
+    def _probe(self):
+        # Locating gives a tracker new attributes and leaves the old objects alone, all but two.
+        probe = copy.copy(self)
+        probe._rng = copy.deepcopy(self._rng)
+        # The clip shows what is around the target so far: elsewhere its stream knows nothing, and
+        # the classifier of single frames decides alone.
+        probe._temporal = None
+        return probe
 
     def _relocate(self, box):
         # Not cut to the last image: the next one may be larger.

@@ -4,6 +4,7 @@ EDCF: an online context-aware correlation filter beside a fixed semantic templat
 Wang, Zhang, Xing, Gao, Hu, Maybank: "Do not Lose the Details: Reinforced Representation Learning
 for High Performance Visual Tracking", IJCAI 2018. Equations are numbered as there.
 """
+import copy
 from dataclasses import dataclass
 import math
 
@@ -22,8 +23,9 @@ from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
 from tracking_nodes.online.peak import peak_at
 from tracking_nodes.online.regions import sample
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.redetection import RedetectionSettings
 
 # Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
 _TRANSFORM = (128, 128)
@@ -32,7 +34,7 @@ AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 @dataclass(frozen=True)
-class EdcfSettings(Settings):
+class EdcfSettings(RedetectionSettings):
     """Parameters of EDCF; CACFNet, CACFNet+ and EDSiam are settings of it."""
 
     weights: str = setting(
@@ -213,6 +215,10 @@ class Edcf(Tracker):
         self._filter = torch.lerp(self._filter, self._new_filter(self._image), rate)    # eq. 17
         self._image = None
         return True
+
+    def _probe(self):
+        # Locating gives a tracker new attributes and leaves the old objects alone.
+        return copy.copy(self)
 
     def _relocate(self, box):
         self._take(box)

@@ -25,6 +25,8 @@ _ENTRIES = {
                  'tuple learning, Temporal Net and Spatial Net (Teng et al., ICCV 2017)'),
     'edcf': Entry('tracking_nodes.trackers.edcf', 'Edcf',
                   'encoder-decoder correlation filter, for CPUs too (Wang et al., IJCAI 2018)'),
+    'gstp': Entry('tracking_nodes.trackers.gstp', 'Gstp',
+                  'global search and motion model, long-term (Li et al., ICIP 2020)'),
 }
 
 
@@ -50,7 +52,7 @@ def tracker_class(name):
 
 def create(name, values=None, runtime=None):
     """
-    Make a tracker.
+    Make a tracker, with re-detection around it where its settings ask for that.
 
     :param name: one of `names()`.
     :param values: mapping of parameter name to value, for those that differ from the defaults.
@@ -58,7 +60,14 @@ def create(name, values=None, runtime=None):
     :raises SettingError: unknown tracker or parameter, or a value out of range.
     """
     cls = tracker_class(name)
-    return cls(cls.settings_class.parse(values), runtime)
+    settings = cls.settings_class.parse(values)
+    tracker = cls(settings, runtime)
+    if not getattr(settings, 'redetection', False):
+        return tracker
+    # The detector's code and weights only where they are asked for.
+    from tracking_nodes.trackers.redetection import Redetecting
+
+    return Redetecting(tracker)
 
 
 def _entry(name):

@@ -1,4 +1,6 @@
 """A tracker that never moves its box: the shortest example of the contract, and a test double."""
+import copy
+
 from tracking_nodes.trackers.base import Location, Tracker
 
 
@@ -13,6 +15,9 @@ class StaticTracker(Tracker):
 
     def _learn(self):
         return False
+
+    def _probe(self):
+        return copy.copy(self)
 
     def _relocate(self, box):
         self._box = box

@@ -66,13 +66,15 @@ class Protocol(ABC):
     Base of all protocols; its fields are the protocol's options and belong into the record.
 
     name: as on the command line. A subclass sets `summary`, one line, and `metrics`, a tuple of
-    `Metric` in the order of a table's columns.
+    `Metric` in the order of a table's columns. `tracker_settings` are {name: value} that trackers
+    run with unless told otherwise; those of a name that a tracker lacks do not concern it.
     """
 
     name: str
 
     summary = ''
     metrics = ()
+    tracker_settings = {}
 
     @classmethod
     def with_option(cls, option):

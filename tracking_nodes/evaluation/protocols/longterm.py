@@ -39,12 +39,15 @@ class LongTerm(OnePass):
     As one-pass evaluation, scored by confidence and by presence.
 
     As in the official tools, the frame of the start counts as one that shows the target and not
-    as one where it was found, in the scores by confidence.
+    as one where it was found, in the scores by confidence. Trackers that can search the whole
+    image for a lost target do so unless they are told not to.
     """
 
     name: str = 'longterm'
 
-    summary = 'precision, recall and F-score where the target leaves and returns (VOT-LT, TLD)'
+    summary = ('precision, recall and F-score where the target leaves and returns (VOT-LT, TLD); '
+               're-detection is on unless redetection=false is set')
+    tracker_settings = {'redetection': True}
     metrics = _METRICS
 
     @property

@@ -60,12 +60,13 @@ def _one_pass_runs(one, stored):
 
 
 def _records(stored):
-    """Yield (tracker, sequence, record) of every run of every protocol."""
+    """Yield (tracker, sequence and protocol, record) of every run of every protocol."""
     for scored, found in stored:
         for name, trials in found.items():
+            place = name if scored.name == 'ope' else f'{name} under {scored.name}'
             for trial, trackers in trials.items():
                 for tracker in trackers:
-                    yield tracker, name, read_run(scored, tracker, name, trial).record
+                    yield tracker, place, read_run(scored, tracker, name, trial).record
 
 
 def _save_one_pass_figures(folder, extras, runs, labels):

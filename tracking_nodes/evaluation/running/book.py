@@ -32,26 +32,24 @@ class Book:
     failures: list of `Failure`.
     """
 
-    def __init__(self, folder, contenders, dataset):
+    def __init__(self, folder, dataset):
         """
         Open the book.
 
         :param folder: the results folder.
-        :param contenders: list of `Contender`.
         :param dataset: hash of all sequences, for the records.
-        :raises SettingError: unknown tracker or setting.
         """
         self.failures = []
         self._folder, self._dataset = Path(folder), dataset
-        self._identities = {contender.label: contender.identity() for contender in contenders}
-        self._weights, self._threads, self._fingerprints = {}, {}, {}
+        self._records, self._weights, self._threads, self._fingerprints = {}, {}, {}, {}
 
     def take_up(self, cells):
         """
         Settle the trials that the folder already holds, and tidy up what was interrupted.
 
         :param cells: list of `Cell`.
-        :raises SettingError: it holds results of the same name that something else made.
+        :raises SettingError: unknown setting, or the folder holds results of the same name that
+            something else made.
         """
         results.remove_partial_files(self._folder)
         (self._folder / FAILURES).unlink(missing_ok=True)
@@ -65,7 +63,7 @@ class Book:
                 result = results.read_result(place.parent, place.name, name)
                 _refuse_mixture(result.record.get('made_by', {}), now, place, name)
                 made_with = result.record.get('made_with', {})
-                self._other_weights(place.name, made_with)
+                self._other_weights(place.name, now, made_with)
                 self._threads.setdefault(place.name, made_with.get('threads'))
                 cell, trial = by_place.get((place, name), (None, None))
                 if cell is None:
@@ -86,7 +84,8 @@ class Book:
         :param outcome: the job's `Outcome`.
         """
         label = cell.contender.label
-        error = outcome.error or self._other_weights(label, outcome.made_with)
+        error = outcome.error or self._other_weights(label, self._made_by(cell),
+                                                     outcome.made_with)
         if error:
             self.failures.append(Failure(label, cell.protocol.name, cell.sequence.name,
                                          trial.name, error, outcome.details))
@@ -119,9 +118,12 @@ class Book:
         return self._folder / protocol.folder / label
 
     def _made_by(self, cell):
-        made_by = {**self._identities[cell.contender.label], 'protocol': cell.protocol.options()}
-        # As it will be read: JSON knows no tuples.
-        return json.loads(json.dumps(made_by))
+        place = self._place(cell.protocol, cell.contender.label)
+        if place not in self._records:
+            made_by = {**cell.contender.identity(), 'protocol': cell.protocol.options()}
+            # As it will be read: JSON knows no tuples.
+            self._records[place] = json.loads(json.dumps(made_by))
+        return self._records[place]
 
     def _fingerprint(self, sequence):
         if sequence.name not in self._fingerprints:
@@ -130,10 +132,11 @@ class Book:
             self._fingerprints[sequence.name] = digest.hexdigest()[:16]
         return self._fingerprints[sequence.name]
 
-    def _other_weights(self, label, made_with):
+    def _other_weights(self, label, made_by, made_with):
         """Return in words that a contender's weights are not those of its other results, or ''."""
         weights = made_with.get('weights', {})
-        before = self._weights.setdefault(label, weights)
+        # Under another protocol it may have other settings, and so more networks to load.
+        before = self._weights.setdefault((label, json.dumps(made_by['settings'])), weights)
         if before == weights:
             return ''
         return (f'the weights are {weights}, but other results of {label} were made with '

@@ -99,20 +99,26 @@ def make_cells(contenders, protocols, sequences, repetitions=None):
         raise SequenceError('nothing to run; ' + '; '.join(words))
     for line in words:
         _log.warning('%s', line)
-    return [Cell(contender, *rest) for contender in contenders for rest in fitting]
+    return [Cell(contender.under(protocol), protocol, *rest) for contender in contenders
+            for protocol, *rest in fitting]
 
 
 def in_order(jobs):
     """
     Return jobs in the order in which to run them.
 
-    A contender's jobs follow each other, so that its weights are loaded once per process, and
-    the longest of them come first, so that the end is not one straggler.
+    A contender's jobs with the same values follow each other, so that its weights are loaded once
+    per process, and the longest of them come first, so that the end is not one straggler.
     """
     place = {}
     for job in jobs:
-        place.setdefault(job.contender.label, len(place))
-    return sorted(jobs, key=lambda job: (place[job.contender.label], -job.frames))
+        place.setdefault(_loaded(job.contender), len(place))
+    return sorted(jobs, key=lambda job: (place[_loaded(job.contender)], -job.frames))
+
+
+def _loaded(contender):
+    """Return what two jobs share that can follow each other without loading anything."""
+    return contender.label, str(contender.values)
 
 
 def _refuse_twice(names, error, words):
