@@ -7,6 +7,7 @@ import torch
 from tracking_nodes.errors import BoxError, ImageError, NotStartedError
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.gstp import Gstp
 from tracking_nodes.trackers.static import StaticTracker
 
 NAMES = registry.names()
@@ -212,8 +213,9 @@ def test_relocating_moves_the_search(tracker):
     tracker.relocate(goal)
     location = tracker.locate(images[2])
     check(location, images[2])
-    # The first place is out of reach now.
-    assert np.linalg.norm(location.box[:2] - goal[:2]) < 120
+    # The first place is out of reach now, except for who sees the whole image.
+    if not isinstance(tracker, Gstp):
+        assert np.linalg.norm(location.box[:2] - goal[:2]) < 120
     np.testing.assert_array_equal(goal, before)
 
 
