@@ -46,13 +46,13 @@ def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=Non
     """
     protocols = protocols or [known_protocols.get('ope')]
     cells = make_cells(contenders, protocols, sequences, repetitions)
-    book = Book(folder, dataset_hash(sequences))
+    book = Book(folder, cells, dataset_hash(sequences))
     with locked(folder):
         if overwrite:
             for protocol in protocols:
                 for contender in contenders:
                     results.forget(Path(folder) / protocol.folder, contender.label)
-        book.take_up(cells)
+        book.take_up()
         try:
             _run(cells, book, executor or Here())
         finally:

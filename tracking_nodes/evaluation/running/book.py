@@ -32,33 +32,33 @@ class Book:
     failures: list of `Failure`.
     """
 
-    def __init__(self, folder, dataset):
+    def __init__(self, folder, cells, dataset):
         """
-        Open the book.
+        Open the book; nothing is written yet.
 
         :param folder: the results folder.
+        :param cells: list of `Cell` that results are expected of.
         :param dataset: hash of all sequences, for the records.
+        :raises SettingError: a contender has an unknown setting.
         """
         self.failures = []
         self._folder, self._dataset = Path(folder), dataset
-        self._records, self._weights, self._threads, self._fingerprints = {}, {}, {}, {}
+        self._cells, self._weights, self._threads, self._fingerprints = cells, {}, {}, {}
+        by_place = {self._place(cell.protocol, cell.contender.label): cell for cell in cells}
+        self._records = {place: _made_by(cell) for place, cell in by_place.items()}
 
-    def take_up(self, cells):
+    def take_up(self):
         """
         Settle the trials that the folder already holds, and tidy up what was interrupted.
 
-        :param cells: list of `Cell`.
-        :raises SettingError: unknown setting, or the folder holds results of the same name that
-            something else made.
+        :raises SettingError: the folder holds results of the same name that something else made.
         """
         results.remove_partial_files(self._folder)
         (self._folder / FAILURES).unlink(missing_ok=True)
         by_place = {(self._place(cell.protocol, cell.contender.label),
                      results.file_name(cell.sequence.name, trial)): (cell, name)
-                    for cell in cells for name, trial in cell.trials.items()}
-        made_by = {self._place(cell.protocol, cell.contender.label): self._made_by(cell)
-                   for cell in cells}
-        for place, now in made_by.items():
+                    for cell in self._cells for name, trial in cell.trials.items()}
+        for place, now in self._records.items():
             for name in results.stored(place.parent).get(place.name, ()):
                 result = results.read_result(place.parent, place.name, name)
                 _refuse_mixture(result.record.get('made_by', {}), now, place, name)
@@ -72,7 +72,7 @@ class Book:
                     raise SettingError(f'{place} holds results of another sequence named '
                                        f'{cell.sequence.name}; give a new folder, or overwrite')
                 cell.settle(trial, result.run)
-        for cell in cells:
+        for cell in self._cells:
             self._tidy(cell)
 
     def enter(self, cell, trial, outcome):
@@ -118,12 +118,7 @@ class Book:
         return self._folder / protocol.folder / label
 
     def _made_by(self, cell):
-        place = self._place(cell.protocol, cell.contender.label)
-        if place not in self._records:
-            made_by = {**cell.contender.identity(), 'protocol': cell.protocol.options()}
-            # As it will be read: JSON knows no tuples.
-            self._records[place] = json.loads(json.dumps(made_by))
-        return self._records[place]
+        return self._records[self._place(cell.protocol, cell.contender.label)]
 
     def _fingerprint(self, sequence):
         if sequence.name not in self._fingerprints:
@@ -149,6 +144,12 @@ class Book:
                          'sums of many threads round differently, and a tracker that learns '
                          'may follow another path', label, threads, before)
             self._threads[label] = threads
+
+
+def _made_by(cell):
+    made_by = {**cell.contender.identity(), 'protocol': cell.protocol.options()}
+    # As it will be read: JSON knows no tuples.
+    return json.loads(json.dumps(made_by))
 
 
 def _refuse_mixture(old, new, place, name):
