@@ -53,6 +53,22 @@ class DrawnByNumber(torch.utils.data.Dataset, ABC):
                                            num_workers=workers)
 
 
+class DrawnByRules(DrawnByNumber):
+    """Examples by number that are made by rules of their own kind."""
+
+    def __init__(self, sources, shares, rules, seed):
+        """
+        Hold the sources and the rules.
+
+        :param sources: as of `DrawnByNumber`; what they draw, `make` says.
+        :param shares: how often each is drawn from, summing to 1.
+        :param rules: what `make` goes by.
+        :param seed: of all draws.
+        """
+        super().__init__(sources, shares, seed)
+        self.rules = rules
+
+
 def split(sequences):
     """Return the sequences to train on, and every eighth, held out where others are left."""
     seen = [sequence for index, sequence in enumerate(sequences) if index % _HELD_OUT]

@@ -20,7 +20,7 @@ from tracking_nodes.nn.encoder_decoder import (
 from tracking_nodes.trackers.edcf import AROUND, EdcfSettings
 from tracking_nodes.training import edcf_losses
 from tracking_nodes.training.distillation import disturb
-from tracking_nodes.training.drawing import DrawnByNumber
+from tracking_nodes.training.drawing import DrawnByRules
 from tracking_nodes.training.loop import exponential, Training
 from tracking_nodes.training.pairs import ClipViews, make_pair, PairRules, SequenceViews
 from tracking_nodes.training.sources import parsed, parser_of, sequences_of, sources_of
@@ -53,20 +53,8 @@ def main(arguments=None):
     PairTraining(options).run()
 
 
-class Pairs(DrawnByNumber):
-    """Pairs of patches."""
-
-    def __init__(self, sources, shares, rules, seed):
-        """
-        Hold the sources.
-
-        :param sources: objects with `draw(random) -> (View, View)`.
-        :param shares: how often each is drawn from, summing to 1.
-        :param rules: `PairRules`.
-        :param seed: of all draws.
-        """
-        super().__init__(sources, shares, seed)
-        self.rules = rules
+class Pairs(DrawnByRules):
+    """Pairs of patches by `PairRules`, from sources that draw (View, View)."""
 
     def make(self, drawn, random):
         """Return (template, search, shift), see `Pair`, as tensors with channels first."""

@@ -17,7 +17,7 @@ from tracking_nodes.geometry import area_side, iou, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.online import sampling
 from tracking_nodes.online.regions import Region
 from tracking_nodes.training.clips import synthetic_clip
-from tracking_nodes.training.drawing import DrawnByNumber
+from tracking_nodes.training.drawing import DrawnByRules
 from tracking_nodes.training.squares import kept_squares, SMALLEST, usable_frames
 
 _SYNTHETIC_SIDE = 400   # pixels of a synthetic frame
@@ -148,20 +148,8 @@ class EpisodeRules:
     stills: float = 0.5
 
 
-class Episodes(DrawnByNumber):
-    """Support and query of one target."""
-
-    def __init__(self, sources, shares, rules, seed):
-        """
-        Hold the sources.
-
-        :param sources: objects with `draw(random) -> (Shot, Shot)`.
-        :param shares: how often each is drawn from, summing to 1.
-        :param rules: `EpisodeRules`.
-        :param seed: of all draws.
-        """
-        super().__init__(sources, shares, seed)
-        self.rules = rules
+class Episodes(DrawnByRules):
+    """Support and query of one target by `EpisodeRules`; sources draw (Shot, Shot)."""
 
     def make(self, drawn, random):
         """

@@ -6,7 +6,7 @@ import torch
 
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.online.regions import cut
-from tracking_nodes.training.drawing import DrawnByNumber
+from tracking_nodes.training.drawing import DrawnByRules
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,8 @@ class SearchPair:
     truth: np.ndarray
 
 
-class SearchPairs(DrawnByNumber):
-    """Pairs for SiamRCNN, some of them of two targets."""
-
-    def __init__(self, sources, shares, rules, seed):
-        """
-        Hold the sources.
-
-        :param sources: objects with `draw(random) -> (View, View)`, see `training.pairs`.
-        :param shares: how often each is drawn from, summing to 1.
-        :param rules: `SearchRules`.
-        :param seed: of all draws.
-        """
-        super().__init__(sources, shares, seed)
-        self.rules = rules
+class SearchPairs(DrawnByRules):
+    """Pairs by `SearchRules`, some of two targets; sources draw (View, View)."""
 
     def make(self, drawn, random):
         """Return the parts of a `SearchPair` as tensors, images with channels first."""
