@@ -138,7 +138,7 @@ def test_files_of_other_networks_are_refused_by_name(tmp_path, network):
 
 
 @pytest.mark.parametrize('name, channels, head', [
-    ('resnet18', 256, 512), ('resnet50', 1024, 2048)])
+    ('resnet18', 256, 256), ('resnet50', 1024, 2048)])
 def test_random_weights_have_the_shape_of_the_backbone(name, channels, head):
     network, again = (load_siam_rcnn(f'random:{name}', seed=2) for _ in range(2))
     assert network.backbone.channels[network.tap] == channels

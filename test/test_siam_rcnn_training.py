@@ -10,6 +10,7 @@ from training_files import write_sequences, write_stills
 
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.training import siam_rcnn
+from tracking_nodes.training.kept_features import KeptFeatures
 from tracking_nodes.training.pairs import View
 from tracking_nodes.training.search_pairs import make_search_pair, SearchPairs, SearchRules
 
@@ -125,6 +126,46 @@ def test_only_the_tuned_stages_change(tmp_path, random_backbone):
     changed = {name.split('.')[0] for name, tensor in fresh.items()
                if not torch.equal(tensor.half(), tensors[name])}
     assert changed == {'layer3'}
+
+
+def test_kept_features_are_those_of_the_pairs_in_the_order_asked_for(tmp_path):
+    pairs = SearchPairs([OneTarget(50), OneTarget(200)], [0.5, 0.5], RULES, seed=3)
+    seen = []
+
+    def mean(templates, boxes, searches):
+        seen.append(len(templates))
+        return templates.mean(dim=(2, 3)), searches.mean(dim=(2, 3))
+
+    kept = KeptFeatures(pairs, 10, 4, mean, seed=1)
+    assert seen == [4, 4, 2]
+    order = torch.tensor([7, 0, 9, 3])
+    rows = list(kept.batches(order, 3))
+    assert [len(row[0]) for row in rows] == [3, 1]
+    objects, features, truths = (torch.cat(parts) for parts in zip(*rows))
+    whole = next(kept.batches(torch.arange(10), 10))
+    for part, expected in zip((objects, features, truths), whole):
+        torch.testing.assert_close(part, expected[order], equal_nan=True)
+    for number, truth in zip(order.tolist(), truths):
+        torch.testing.assert_close(truth, pairs[number][3], equal_nan=True)
+    # Pictures of 50 and of 200 stay apart, whatever was changed in their colours.
+    levels = torch.tensor([pairs[number][0].float().mean() for number in range(10)])
+    assert whole[0].mean(dim=1)[levels > 100].min() > whole[0].mean(dim=1)[levels < 100].max()
+
+
+def test_a_training_on_kept_features_goes_on_to_the_same_weights(
+        tmp_path, random_backbone, capsys):
+    write_sequences(tmp_path / 'videos', 2)
+    write_stills(tmp_path / 'stills')
+    more = '--tuned', '--keep', '--optimiser', 'adamw'
+    siam_rcnn.main(arguments(tmp_path, 'whole', *more))
+    siam_rcnn.main(arguments(tmp_path, 'parts', *more, '--minutes', '0'))
+    siam_rcnn.main(arguments(tmp_path, 'parts', *more, '--minutes', '9', '--resume'))
+    whole, parts = (safetensors.torch.load_file(tmp_path / f'{name}.safetensors')
+                    for name in ('whole', 'parts'))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    with pytest.raises(SystemExit):
+        siam_rcnn.main(arguments(tmp_path, 'tuned', '--keep'))
+    assert '--keep goes with a frozen backbone' in capsys.readouterr().err
 
 
 def test_without_data_the_command_says_what_it_needs(tmp_path, capsys):

@@ -38,7 +38,7 @@ def _resnet(stages, enum):
 
 # What files of whole networks have behind their backbone, see `online.spatial_weights` and
 # `nn.siam_rcnn`.
-_BEHIND = ('projection.', 'fc4.', 'fc5.', 'fusion.', 'rpn_', 'head.', 'roi_')
+_BEHIND = ('projection.', 'fc4.', 'fc5.', 'neck.', 'fusion.', 'rpn_', 'head.', 'roi_')
 _NETWORKS = {
     'vggm': _chain(plain.VGG_M, '', ('conv4.', 'conv5.', 'fc')),
     'alexnet': _chain(plain.ALEXNET, 'AlexNet_Weights.IMAGENET1K_V1', ('classifier.',)),

@@ -24,7 +24,6 @@ NETWORK = 'gstp_siamrcnn'   # of the shipped file in the manifest
 ANCHOR_SIDES = (32, 64, 128, 256)
 ANCHOR_RATIOS = (0.5, 1.0, 2.0)
 SMALLEST_SIDE = 4.0         # pixels of a proposal
-_ROI_CELLS = 14             # halved by the head's first block to the paper's 7 x 7
 
 
 @dataclass(frozen=True)
@@ -33,18 +32,28 @@ class Shape:
     The sizes of what follows the backbone.
 
     fusion: channels of the two 1x1 convolutions; the paper has 1024. head: channels that the RoI
-    head ends with; the paper has 2048. blocks: residual blocks of the RoI head; ResNet-50's stage
-    5 has 3. template: cells per side of the object's features, odd.
+    head ends with; the paper has 2048. blocks: residual blocks of the RoI head, whose first one
+    halves the paper's 14 x 14 cells, with a mean over the cells after the last; ResNet-50's stage
+    5 has 3. With 0 blocks a layer sees all of 7 x 7 cells at once instead: it takes far less
+    training to say where in a box the object is. template: cells per side of the object's
+    features, odd.
+
+    neck: channels of a 1x1 convolution before the correlation, by which a frozen backbone's
+    features become comparable; 0 as in the paper, which trains the backbone. sharp: whether the
+    fusion sees the features times the object's mean as well: the correlation with T x T cells
+    blurs where objects end.
     """
 
     fusion: int = 1024
     head: int = 2048
     blocks: int = 3
     template: int = 7
+    neck: int = 0
+    sharp: bool = False
 
 
 # By backbone; the light one is what a CPU can still learn and follow.
-SHAPES = {'resnet50': Shape(), 'resnet18': Shape(256, 512, 1, 5)}
+SHAPES = {'resnet50': Shape(), 'resnet18': Shape(256, 256, 0, 5, 256, True)}
 
 
 class SiamRcnn(nn.Module):
@@ -61,6 +70,8 @@ class SiamRcnn(nn.Module):
         self.backbone, self.shape, self.tap = backbone, shape, backbone.taps[-1]
         self.stride, self.offset = backbone.stride[self.tap], backbone.offset[self.tap]
         channels = backbone.channels[self.tap]
+        self.neck = nn.Conv2d(channels, shape.neck, 1) if shape.neck else nn.Identity()
+        channels = (shape.neck or channels) * (2 if shape.sharp else 1)
         # The scale of a correlation is that of its features squared; nothing else evens it out.
         self.fusion = nn.Sequential(
             nn.BatchNorm2d(channels), *_convolution(channels, shape.fusion),
@@ -69,9 +80,9 @@ class SiamRcnn(nn.Module):
         count = self.anchors.num_anchors_per_location()[0]
         self.rpn_class = nn.Conv2d(shape.fusion, 2 * count, 1)
         self.rpn_box = nn.Conv2d(shape.fusion, 4 * count, 1)
-        self.head = nn.Sequential(*(
-            _bottleneck(shape.fusion if index == 0 else shape.head, shape.head,
-                        2 if index == 0 else 1) for index in range(shape.blocks)))
+        self.cells = 14 if shape.blocks else 7
+        self.head = (_residual_head(shape.fusion, shape.head, shape.blocks) if shape.blocks
+                     else _cell_head(shape.fusion, shape.head, self.cells))
         self.roi_class = nn.Linear(shape.head, 2)
         self.roi_box = nn.Linear(shape.head, 4)
         for layer in (self.rpn_class, self.rpn_box, self.roi_class, self.roi_box):
@@ -100,7 +111,12 @@ class SiamRcnn(nn.Module):
         :param features: (N, C, H', W') of the search images.
         :param templates: (N, C, T, T).
         """
-        return self.fusion(depthwise_correlation(features, templates))
+        features, templates = self.neck(features), self.neck(templates)
+        maps = depthwise_correlation(features, templates)
+        if self.shape.sharp:
+            means = templates.mean(dim=(2, 3), keepdim=True)
+            maps = torch.cat([maps, features * means.to(features)], dim=1)
+        return self.fusion(maps)
 
     def propose(self, fused):
         """
@@ -144,7 +160,7 @@ class SiamRcnn(nn.Module):
         :param boxes: list of (P, 4), one for each image.
         :return: logits (sum of P, 2), background first; steps (sum of P, 4).
         """
-        pooled = self.head(self._pool(fused, boxes, _ROI_CELLS, 1)).mean(dim=(2, 3))
+        pooled = self.head(self._pool(fused, boxes, self.cells, 1))
         return _full(self.roi_class(pooled)), _full(self.roi_box(pooled))
 
     def detect(self, features, templates, size, before=400, proposals=32, overlap=0.7,
@@ -250,6 +266,19 @@ def depthwise_correlation(features, templates):
 
 def _convolution(inputs, outputs):
     return nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+
+
+def _residual_head(inputs, outputs, blocks):
+    first, *others = [inputs] + [outputs] * (blocks - 1)
+    return nn.Sequential(_bottleneck(first, outputs, 2),
+                         *(_bottleneck(one, outputs, 1) for one in others),
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def _cell_head(inputs, outputs, cells):
+    width = inputs // 4
+    return nn.Sequential(nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU(), nn.Flatten(),
+                         nn.Linear(width * cells ** 2, outputs), nn.ReLU())
 
 
 def _bottleneck(inputs, outputs, stride):

@@ -3,7 +3,9 @@ Train SiamRCNN: `python -m tracking_nodes.training.siam_rcnn --out FILE ...`.
 
 Pairs come from any sequences the package reads and from synthetic clips with look-alikes; in some
 the target is absent. Defaults are the paper's (section 2.3): SGD, momentum 0.9, weight decay 1e-4,
-27 000 iterations, rate from 0.01 to 0.0001, targets of 64 to 256 pixels.
+27 000 iterations, rate from 0.01 to 0.0001, targets of 64 to 256 pixels. Without a GPU, what
+follows the backbone can be trained alone, behind features that are computed once: `--tuned`
+without a stage, `--keep` and `--optimiser adamw`.
 """
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from tracking_nodes.nn.device import resolve_device
 from tracking_nodes.nn.siam_rcnn import metadata_of, SHAPES, SiamRcnn
 from tracking_nodes.nn.siam_rcnn_loss import siam_rcnn_loss
 from tracking_nodes.training.distillation import disturb
+from tracking_nodes.training.kept_features import KeptFeatures
 from tracking_nodes.training.loop import exponential, Training
 from tracking_nodes.training.pairs import ClipViews, SequenceViews
 from tracking_nodes.training.search_pairs import SearchPairs, SearchRules
@@ -33,6 +36,10 @@ def main(arguments=None):
     parser.add_argument('--backbone', choices=sorted(SHAPES), default='resnet50')
     parser.add_argument('--tuned', nargs='*', default=['layer2', 'layer3'], metavar='STAGE',
                         help='stages of the backbone that are trained; none keeps it as it is')
+    parser.add_argument('--keep', action='store_true',
+                        help='train on the same pairs in every epoch, their features in memory; '
+                        'only where no stage is tuned')
+    parser.add_argument('--optimiser', choices=('sgd', 'adamw'), default='sgd')
     parser.add_argument('--rates', type=float, nargs=2, default=(1e-2, 1e-4),
                         metavar=('FIRST', 'LAST'), help='of the exponential decay')
     parser.add_argument('--weight', type=float, default=1.0,
@@ -42,7 +49,10 @@ def main(arguments=None):
     parser.add_argument('--largest', type=float, default=SearchRules.most,
                         help='side of the largest target in it, pixels')
     parser.add_argument('--device', default='auto', help='auto, cpu or cuda:N')
-    SiamRcnnTraining(parsed(parser, arguments)).run()
+    options = parsed(parser, arguments)
+    if options.keep and options.tuned:
+        parser.error('--keep goes with a frozen backbone: give --tuned without a stage')
+    SiamRcnnTraining(options).run()
 
 
 class SiamRcnnTraining(Training):
@@ -68,21 +78,26 @@ class SiamRcnnTraining(Training):
         for stage in options.tuned:
             backbone.stages[stage].requires_grad_(True)
         network.to(self.device, memory_format=torch.channels_last)
-        optimiser = torch.optim.SGD(
-            [one for one in network.parameters() if one.requires_grad], lr=options.rates[0],
-            momentum=_MOMENTUM, weight_decay=_WEIGHT_DECAY)
-        super().__init__(options, network, optimiser, options.examples, options.batch)
+        super().__init__(options, network, _optimiser(options, network), options.examples,
+                         options.batch)
+        self.kept = None
+        if options.keep:
+            with self._mixed():
+                self.kept = KeptFeatures(self.pairs, options.examples, options.batch, self._seen,
+                                         options.seed, options.workers)
 
     def batches(self, order):
+        if self.kept is not None:
+            return self.kept.batches(order[:self.steps * self.batch], self.batch)
         numbers = order[:self.steps * self.batch] + self.epoch * self.examples
         return self.pairs.loader(numbers, self.batch, self.options.workers)
 
     def losses(self, batch):
-        templates, boxes, searches, truths = batch
-        templates, searches = (disturb(images.float(), self.generator)
-                               for images in (templates, searches))
+        *images, truths = batch
         with self._mixed():
-            object_features, features = self._seen(templates, boxes, searches)
+            object_features, features = (
+                self._disturbed(*images) if self.kept is None
+                else (one.to(self.device) for one in images))
             terms = siam_rcnn_loss(self.network, features, object_features,
                                    truths.to(self.device), self.size, self.generator)
         weight = self.options.weight
@@ -123,6 +138,11 @@ class SiamRcnnTraining(Training):
     def rate(self, done):
         return exponential(*self.options.rates, done)
 
+    def _disturbed(self, templates, boxes, searches):
+        templates, searches = (disturb(images.float(), self.generator)
+                               for images in (templates, searches))
+        return self._seen(templates, boxes, searches)
+
     def _seen(self, templates, boxes, searches):
         """Return the objects' features and the search images' features."""
         templates, searches = (
@@ -136,6 +156,14 @@ class SiamRcnnTraining(Training):
 
     def _mixed(self):
         return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def _optimiser(options, network):
+    trained = [one for one in network.parameters() if one.requires_grad]
+    if options.optimiser == 'adamw':
+        return torch.optim.AdamW(trained, lr=options.rates[0], weight_decay=_WEIGHT_DECAY)
+    return torch.optim.SGD(trained, lr=options.rates[0], momentum=_MOMENTUM,
+                           weight_decay=_WEIGHT_DECAY)
 
 
 if __name__ == '__main__':
