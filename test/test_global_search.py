@@ -6,7 +6,7 @@ from small_trackers import clip
 import torch
 
 from tracking_nodes.errors import NotStartedError, WeightsError
-from tracking_nodes.geometry import xywh_to_cxcywh
+from tracking_nodes.geometry import iou
 from tracking_nodes.online.global_search import GlobalSearch, GlobalSearchSettings
 from tracking_nodes.trackers.base import Runtime
 
@@ -101,5 +101,6 @@ def test_shipped_weights_find_a_target_that_jumped_across_the_image(place):
     search = make(detector_weights='')
     search.start(picture(110, 60), np.array([110.0, 60, 64, 80]))
     found = search.search(picture(*place))
-    middle = xywh_to_cxcywh(found.boxes[0])[:2]
-    assert (np.abs(middle - (place[0] + 32, place[1] + 40)) < (32, 40)).all()
+    assert iou(found.boxes[0], np.array([*place, 64, 80])) > 0.5 and found.scores[0] > 0.5
+    absent = search.search(background).scores
+    assert not len(absent) or absent[0] < found.scores[0] - 0.2

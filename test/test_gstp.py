@@ -49,9 +49,10 @@ class Path:
         self.seen = []
 
 
-def started(*rows, **values):
+def started(*rows, first=([], []), **values):
+    """Return a tracker that was started, its detector's answer `first`, and the next image."""
     tracker = make('gstp', **values)
-    tracker._detector = Answers(*rows)
+    tracker._detector = Answers(first, *rows)
     if tracker._motion is not None:
         tracker._motion = Path()
     images, boxes = clip()
@@ -86,6 +87,17 @@ def test_a_target_that_comes_back_is_found_anywhere():
     assert not tracker.locate(image).present
     found = tracker.locate(image)
     assert found.present and found.box.tolist() == RIGHT
+
+
+@pytest.mark.parametrize('share, expected', [(0.0, [120, 60, 30, 40]), (1.0, [110, 60, 50, 40])])
+def test_boxes_are_drawn_as_the_first_one_was(share, expected):
+    _, boxes = clip()
+    x, y, width, height = boxes[0]
+    # As wide as three fifths of what was given, around the same centre.
+    narrow = [x + 0.2 * width, y, 0.6 * width, height]
+    tracker, image = started(([RIGHT], [0.9]), first=([narrow], [0.8]), motion=False,
+                             box_correction=share)
+    np.testing.assert_allclose(tracker.locate(image).box, expected)
 
 
 def test_nothing_is_learned_online():

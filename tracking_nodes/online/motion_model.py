@@ -45,9 +45,9 @@ class MotionSettings(Settings):
     motion_weights: str = setting(
         '', 'weights file of the motion model; empty for the shipped one, random for none')
     motion_weight: float = setting(
-        2.0, 'how many times smaller, as a power of e, the odds of a candidate get where the '
+        4.0, 'how many times smaller, as a power of e, the odds of a candidate get where the '
         'motion model sees nothing but is sure of another', minimum=0.0, maximum=10.0,
-        source='not in the paper', live=True)
+        source='measured; not in the paper', live=True)
 
 
 @dataclass(frozen=True)
