@@ -24,11 +24,16 @@ _QUICK = {
 }
 
 
-def make(name, seed=0, **changes):
-    """Return a quick tracker on the CPU, with some settings changed."""
+def quick(name):
+    """Return the settings that make a tracker quick."""
     known = {spec.name for spec in specs(registry.tracker_class(name).settings_class)}
-    values = {key: value for key, value in _QUICK.items() if key in known}
-    return registry.create(name, {**values, **changes}, Runtime(device='cpu', seed=seed))
+    return {key: value for key, value in _QUICK.items() if key in known}
+
+
+def make(name, seed=0, learning='inline', **changes):
+    """Return a quick tracker on the CPU, with some settings changed."""
+    return registry.create(name, {**quick(name), **changes},
+                           Runtime(device='cpu', seed=seed, learning=learning))
 
 
 @functools.cache

@@ -159,6 +159,30 @@ def test_the_same_generators_learn_the_same():
     assert torch.equal(one.logits(draw(5, 7)), other.logits(draw(5, 7)))
 
 
+def test_a_snapshot_learns_apart_from_what_it_was_taken_of_and_is_adopted_whole():
+    one, other = make(), make()
+    for classifier in (one, other):
+        classifier.collect(draw(10, 8, 0.5), draw(20, 9))
+    before = {name: value.clone() for name, value in one.head.state_dict().items()}
+    taken = one.snapshot((3, 1))
+    taken.detach()
+    # What comes later, and what is learned in between, is not the snapshot's.
+    one.collect(draw(10, 20, 50.0), draw(20, 21))
+    taken.update(recent=False)
+    assert all(torch.equal(value, before[name]) for name, value in one.head.state_dict().items())
+    other._rng = np.random.default_rng((3, 1))
+    other.update(recent=False)
+    one.adopt(taken)
+    assert one.head is taken.head and len(one.memory) == len(taken.memory) + 1
+    assert torch.equal(one.logits(draw(5, 7)), other.logits(draw(5, 7)))
+    # The optimiser came along: both take the same next step.
+    one._rng, other._rng = (np.random.default_rng(4) for _ in range(2))
+    one.memory = other.memory
+    for classifier in (one, other):
+        classifier.update(recent=False)
+    assert torch.equal(one.logits(draw(5, 7)), other.logits(draw(5, 7)))
+
+
 def trained(hidden=8):
     head = TwoWayHead(INPUTS, hidden, torch.Generator().manual_seed(9))
     return {name: value for name, value in head.state_dict().items() if 'fc6' not in name}

@@ -119,23 +119,39 @@ def test_an_update_without_momentum_is_eq_6():
 def test_a_batch_holds_the_first_frame_the_latest_and_others():
     spatial = learner(spatial_batch=4, spatial_memory=3)
     windows, _ = spatial._batch()
-    first = spatial._first[0]
+    first = spatial.memory._first[0]
     assert len(windows) == 4 and all(any(torch.equal(w, f) for f in first) for w in windows)
     for step in range(1, 6):
         spatial.collect(Field(), cxcywh_to_xywh(np.array([75.0 + step, 50.0, 30.0, 20.0])))
     windows, labels = spatial._batch()
     assert len(windows) == len(labels) == 4
     assert all(any(torch.equal(w, f) for f in first) for w in windows[:2])
-    assert torch.equal(windows[2], spatial._later[-1][0][0])
-    assert any(torch.equal(windows[3], later[0][0]) for later in spatial._later)
-    assert len(spatial._later) == 3
+    assert torch.equal(windows[2], spatial.memory._later[-1][0][0])
+    assert any(torch.equal(windows[3], later[0][0]) for later in spatial.memory._later)
+    assert len(spatial.memory._later) == 3
 
 
 def test_windows_of_the_first_frame_show_the_target_in_different_places():
     spatial = learner(spatial_samples=12)
-    windows, labels = spatial._first
+    windows, labels = spatial.memory._first
     assert len(windows) == len(labels) == 12
     places = {int(label.argmax()) for label in labels}
     assert len(places) > 6
     # The target's centre is in all of them, but for the width of a cell.
     assert labels.amax(dim=(1, 2)).min() > 0.5
+
+
+def test_a_snapshot_keeps_its_windows_and_learns_apart():
+    spatial = learner(spatial_memory=3)
+    spatial.collect(Field(), TARGET)
+    before = [each.detach().clone() for each in spatial.network.parameters()]
+    taken = spatial.snapshot(5)
+    expected = taken.memory.draw(np.random.default_rng(2), 4)
+    for _ in range(3):
+        spatial.collect(Field(1), TARGET)
+    assert (len(taken.memory), len(spatial.memory)) == (2, 4)
+    assert all(map(torch.equal, taken.memory.draw(np.random.default_rng(2), 4), expected))
+    taken.detach()
+    taken.update()
+    assert all(map(torch.equal, spatial.network.parameters(), before))
+    assert not any(map(torch.equal, taken.network.parameters(), before))

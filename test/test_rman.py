@@ -22,7 +22,7 @@ def started(**changes):
 
 
 def weights(tracker):
-    return {name: value.clone() for name, value in tracker._network.state_dict().items()}
+    return {name: value.clone() for name, value in tracker._learner.network.state_dict().items()}
 
 
 def equal(one, other):
@@ -55,8 +55,8 @@ def test_the_ablation_rows_are_those_of_figure_6_and_all_differ():
         tracker = make('rman', **changes)
         _, scores[row], changed = run(tracker, images, boxes[0])
         assert any(changed) and np.isfinite(scores[row]).all()
-        assert (tracker._network.recur is not None) == ('lstm' in row)
-        joined = tracker._network.classifier[0].in_features // tracker.settings.hidden
+        assert (tracker._learner.network.recur is not None) == ('lstm' in row)
+        joined = tracker._learner.network.classifier[0].in_features // tracker.settings.hidden
         assert joined == (2 if 'mal' in row or 'apl' in row else 1)
     for one, other in combinations(scores, 2):
         assert not np.array_equal(scores[one], scores[other]), f'{one} is {other}'
@@ -65,14 +65,14 @@ def test_the_ablation_rows_are_those_of_figure_6_and_all_differ():
 @pytest.mark.parametrize('row', Rman.ablation)
 def test_the_loss_is_eq_7_with_the_terms_of_the_row(row):
     tracker = started(**Rman.ablation[row])
-    settings, network = tracker.settings, tracker._network
-    batch = tracker._memory.draw(np.random.default_rng(0), 8, 8, 4)
+    settings, network = tracker.settings, tracker._learner.network
+    batch = tracker._learner.memory.draw(np.random.default_rng(0), 8, 8, 4)
     with torch.no_grad():
         memory = network.remember(torch.stack(batch.contexts))
         near = network.represent(batch.positives, memory.at(batch.positive_frame))
         far = network.represent(batch.negatives, memory.at(batch.negative_frame))
         logits = [network.classifier(each.full).double().numpy() for each in (near, far)]
-        loss = float(tracker._loss(batch))
+        loss = float(tracker._learner.loss(batch))
     probability = [np.exp(each[:, 1]) / np.exp(each).sum(axis=1) for each in logits]
     expected = -(np.log(probability[0]).sum() + np.log(1 - probability[1]).sum()) / 16
     if 'la' in row.split('+'):
@@ -128,9 +128,9 @@ def test_training_teaches_positives_from_negatives():
     for iterations in (1, 60):
         tracker = make('rman', first_iterations=iterations)
         tracker.start(images[0], boxes[0])
-        batch = tracker._memory.draw(np.random.default_rng(0), 32, 32, 4)
+        batch = tracker._learner.memory.draw(np.random.default_rng(0), 32, 32, 4)
         with torch.no_grad():
-            losses[iterations] = float(tracker._loss(batch))
+            losses[iterations] = float(tracker._learner.loss(batch))
     assert losses[60] < 0.8 * losses[1]
 
 
@@ -140,7 +140,7 @@ def test_in_the_first_frame_every_patch_is_from_that_frame():
     target = tracker._frame.of(boxes[:1])
     assert tracker._patches.shape == (5, target.shape[1])
     torch.testing.assert_close(tracker._patches, target.expand(5, -1))
-    batch = tracker._memory.draw(np.random.default_rng(0), 8, 8, 4)
+    batch = tracker._learner.memory.draw(np.random.default_rng(0), 8, 8, 4)
     assert len(batch.contexts) == 1
     torch.testing.assert_close(batch.contexts[0], target.expand(5, -1))
 
@@ -156,8 +156,8 @@ def test_patches_of_the_target_move_up_frame_by_frame():
         torch.testing.assert_close(tracker._patches[:-1], before[1:])
         torch.testing.assert_close(tracker._patches[-1], newest)
         # What is learned of a frame is told by the patches before it.
-        assert torch.equal(tracker._memory._later[-1].context, before)
-        assert len(tracker._memory) == 1 + number
+        assert torch.equal(tracker._learner.memory._later[-1].context, before)
+        assert len(tracker._learner.memory) == 1 + number
 
 
 def test_a_frame_that_is_not_believed_is_not_learned_from():
@@ -168,7 +168,7 @@ def test_a_frame_that_is_not_believed_is_not_learned_from():
         location = tracker.locate(image)
         assert not location.present and location.score < 1
         assert tracker.learn() is False
-    assert len(tracker._memory) == 1
+    assert len(tracker._learner.memory) == 1
     assert torch.equal(tracker._patches, patches) and equal(weights(tracker), model)
 
 
@@ -187,7 +187,7 @@ def test_memory_does_not_grow():
     images, _ = clip(24)
     tracker = started(long_memory=3, short_memory=2, present_threshold=0.0)
     early, late = held_while_running(tracker, images[1:], (8, 23))
-    assert len(tracker._memory) == 1 + 3
+    assert len(tracker._learner.memory) == 1 + 3
     assert late <= 1.01 * early
     # The maps of a frame are gone once it is learned.
     assert tracker._frame is None
@@ -196,7 +196,7 @@ def test_memory_does_not_grow():
 def test_the_memory_runs_once_per_frame(monkeypatch):
     images, _ = clip()
     tracker = started()
-    network, asked = tracker._network, []
+    network, asked = tracker._learner.network, []
     remember = network.remember
 
     def counted(patches):

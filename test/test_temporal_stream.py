@@ -156,7 +156,7 @@ def test_what_was_collected_is_learned_and_scores_follow():
     before = each.logits(near)
     assert torch.equal(before, each.logits(near)) and before.shape == (20,)
     each.collect(BOX, near, far)
-    each.update(recent=False)
+    each.classifier.update(recent=False)
     assert len(each.classifier.memory) == 2
     assert not torch.equal(before, each.logits(near))
     again = stream()
@@ -196,7 +196,7 @@ def test_it_learns_when_its_tracker_learns(monkeypatch):
     images, boxes = clip()
     tracker = make('rman', temporal=True, update_every=4, present_threshold=0.0)
     updates = []
-    monkeypatch.setattr(tracker._temporal, 'update', lambda recent: updates.append(recent))
+    monkeypatch.setattr(OnlineClassifier, 'update', lambda _, recent: updates.append(recent))
     _, _, changed = run(tracker, images, boxes[0])
     assert updates == [False] * sum(changed) and len(updates) == 2
     assert len(tracker._temporal.classifier.memory) == 1 + len(changed)

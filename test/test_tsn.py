@@ -48,7 +48,7 @@ def test_the_ablation_rows_are_those_of_figure_4_and_all_differ():
         tracker = make('tsn', present_threshold=0.0, **changes)
         found[row], scores, changed = run(tracker, images, boxes[0])
         assert any(changed) and np.isfinite(scores).all()
-        assert (tracker._network is None) == (row == 'without temporal')
+        assert (tracker._similarity is None) == (row == 'without temporal')
         assert (tracker._spatial is None) == (row == 'without spatial')
     for one, other in combinations(found, 2):
         assert not np.array_equal(found[one], found[other]), f'{one} is {other}'
@@ -63,12 +63,12 @@ def test_the_schedule_spatial_every_frame_temporal_every_tenth():
     images, _ = clip(24)
     tracker = started(update_every=10, present_threshold=0.0)
     for number, image in enumerate(images[1:], start=1):
-        temporal, spatial = weights(tracker._network), weights(tracker._spatial.network)
+        temporal, spatial = weights(tracker._similarity.network), weights(tracker._spatial.network)
         tracker.locate(image)
-        assert equal(temporal, weights(tracker._network)), 'locating learned'
+        assert equal(temporal, weights(tracker._similarity.network)), 'locating learned'
         assert equal(spatial, weights(tracker._spatial.network)), 'locating learned'
         assert tracker.learn()
-        assert equal(temporal, weights(tracker._network)) == (number % 10 != 0)
+        assert equal(temporal, weights(tracker._similarity.network)) == (number % 10 != 0)
         assert not equal(spatial, weights(tracker._spatial.network))
         assert len(tracker._pool) == min(1 + number, tracker.settings.pool_targets)
 
@@ -87,12 +87,12 @@ def test_the_spatial_net_rests_while_its_peak_is_high_enough():
 def test_a_frame_that_is_not_believed_is_not_learned_from():
     images, _ = clip()
     tracker = started(present_threshold=1.0)
-    temporal, spatial = weights(tracker._network), weights(tracker._spatial.network)
+    temporal, spatial = weights(tracker._similarity.network), weights(tracker._spatial.network)
     for image in images[1:]:
         assert not tracker.locate(image).present
         assert tracker.learn() is False
-    assert len(tracker._pool) == len(tracker._memory) == 1
-    assert equal(temporal, weights(tracker._network))
+    assert len(tracker._pool) == len(tracker._similarity.memory) == 1
+    assert equal(temporal, weights(tracker._similarity.network))
     assert equal(spatial, weights(tracker._spatial.network))
 
 
@@ -133,7 +133,7 @@ def test_labels_of_the_temporal_net_are_overlaps_with_the_target():
         return drawn[-1]
     tracker._sample_boxes = keep
     tracker.start(images[0], boxes[0])
-    stored = tracker._memory._first
+    stored = tracker._similarity.memory._first
     for rows, where in zip((stored.positives, stored.negatives), drawn[0]):
         np.testing.assert_allclose(sorted(rows[:, -1].tolist()), sorted(iou(where, boxes[0])),
                                    atol=1e-6)
@@ -146,16 +146,16 @@ def test_labels_of_the_temporal_net_are_overlaps_with_the_target():
 @pytest.mark.parametrize('loss, power', [('l1', 1), ('l2', 2)])
 def test_the_loss_is_eq_2(loss, power):
     tracker = started(loss=loss, dropout=0.0)
-    batch = tracker._memory.draw(np.random.default_rng(0), 8, 8, 4)
+    batch = tracker._similarity.memory.draw(np.random.default_rng(0), 8, 8, 4)
     expected = 0.0
     with torch.no_grad():
         for rows, frames in ((batch.positives, batch.positive_frame),
                              (batch.negatives, batch.negative_frame)):
             for row, frame in zip(rows, frames):
-                remembered = tracker._network.remember(batch.contexts[frame][None])
-                similar = float(tracker._network(row[None, :-1], remembered).sigmoid())
+                remembered = tracker._similarity.network.remember(batch.contexts[frame][None])
+                similar = float(tracker._similarity.network(row[None, :-1], remembered).sigmoid())
                 expected += abs(similar - float(row[-1])) ** power
-        assert float(tracker._loss(batch)) == pytest.approx(expected, rel=1e-4)
+        assert float(tracker._similarity.loss(batch)) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize('loss', ['l1', 'l2'])
@@ -163,7 +163,7 @@ def test_training_teaches_overlaps(loss):
     """With the paper's rate: it suits features of rms 3 since eq. 2 is a sum."""
     tracker = started(weights='', loss=loss, first_iterations=100, spatial_net=False,
                       feature_channels=64)
-    batch = tracker._memory.draw(np.random.default_rng(0), 60, 200, 1)
+    batch = tracker._similarity.memory.draw(np.random.default_rng(0), 60, 200, 1)
     samples = torch.cat([batch.positives, batch.negatives])
     with torch.no_grad():
         similar = tracker._scores(samples[:, :-1]).sigmoid().numpy()
@@ -181,7 +181,7 @@ def test_the_tuple_of_a_frame_is_stored_with_its_samples():
         tracker.locate(image)
         target = tracker._frame.of(tracker._box[None])[0]
         tracker.learn()
-        assert torch.equal(tracker._memory._later[-1].context, before)
+        assert torch.equal(tracker._similarity.memory._later[-1].context, before)
         torch.testing.assert_close(tracker._pool._targets[-1], target)
         assert tracker._pool._confidences[-1] == tracker._confidence
 
@@ -246,7 +246,7 @@ def test_memory_does_not_grow():
     tracker = started(long_memory=3, short_memory=2, pool_targets=4, spatial_memory=3,
                       present_threshold=0.0)
     early, late = held_while_running(tracker, images[1:], (8, 23))
-    assert len(tracker._memory) == 1 + 3 and len(tracker._pool) == 4
+    assert len(tracker._similarity.memory) == 1 + 3 and len(tracker._pool) == 4
     assert late <= 1.01 * early
 
 

@@ -56,22 +56,24 @@ def test_dropout_is_of_the_given_generator_in_training_only():
     candidates, tuples = draw(50, D), draw(1, S, D, seed=1)
     network, twin = similarity(), similarity()
     torch.manual_seed(3)
-    answers = [each(candidates, each.remember(tuples), training=True) for each in (network, twin)]
+    source = generator(7)
+    answers = [each(candidates, each.remember(tuples), drawn)
+               for each, drawn in ((network, source), (twin, generator(7)))]
     assert torch.equal(*answers)
-    again = network(candidates, network.remember(tuples), training=True)
+    again = network(candidates, network.remember(tuples), source)
     assert not torch.equal(again, answers[0])
     still = [network(candidates, network.remember(tuples)) for _ in range(2)]
     assert torch.equal(*still)
     without = similarity(dropout=0.0)
     remembered = without.remember(tuples)
-    assert torch.equal(without(candidates, remembered, training=True),
+    assert torch.equal(without(candidates, remembered, generator()),
                        without(candidates, remembered))
 
 
 def test_dropout_leaves_out_the_share_and_keeps_the_mean():
     network = similarity(dropout=0.25)
     units = torch.ones(400, 100, dtype=torch.float64)
-    dropped = network._dropped(units, True)
+    dropped = network._dropped(units, generator())
     assert abs(float((dropped == 0).double().mean()) - 0.25) < 0.02
     assert abs(float(dropped.mean()) - 1) < 0.02
 

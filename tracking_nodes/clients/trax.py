@@ -8,6 +8,7 @@ The toolkit starts this program and speaks to it over standard input and output;
 count pixels from 0, as the package does.
 """
 import argparse
+import math
 import sys
 from types import SimpleNamespace
 
@@ -26,7 +27,8 @@ def serve(tracker, name):
     Answer requests on standard input until the toolkit is done.
 
     Every start begins anew; in between each image is located and learned from. The answer is a
-    rectangle with the property `confidence`, the tracker's score in [0, 1].
+    rectangle with the property `confidence`, the tracker's score in [0, 1], or 1 and 0 by presence
+    where it has none.
 
     :param tracker: a `Tracker`.
     :param name: what the toolkit shall call it.
@@ -46,7 +48,8 @@ def serve(tracker, name):
             elif request.type == TraxStatus.FRAME:
                 found = tracker.locate(to_image(request.image))
                 tracker.learn()
-                box, score = found.box, found.score
+                box = found.box
+                score = float(found.present) if math.isnan(found.score) else found.score
             else:
                 return
             server.status([(Rectangle.create(*box), {'confidence': score})])
@@ -103,11 +106,13 @@ def main(arguments=None):
     parser.add_argument('--device', default='auto')
     parser.add_argument('--half', action='store_true')
     parser.add_argument('--models', default='', metavar='DIR')
+    parser.add_argument('--learning', default='inline', metavar='MODE')
     options = parser.parse_args(arguments)
     try:
         [contender] = parse_contenders(
             [options.tracker], options.set,
-            Runtime(options.device, options.half, options.seed, options.models))
+            Runtime(options.device, options.half, options.seed, options.models,
+                    options.learning))
         tracker = contender.create()
         # Before the toolkit's clock runs.
         tracker.warm_up()

@@ -48,7 +48,8 @@ def command(contender):
     runtime = contender.runtime
     words = [sys.executable, '-m', 'tracking_nodes.clients.trax',
              '--tracker', f'{contender.tracker}:{contender.label}',
-             '--seed', str(runtime.seed), '--device', runtime.device]
+             '--seed', str(runtime.seed), '--device', runtime.device,
+             '--learning', runtime.learning]
     for key, value in contender.values.items():
         words += ['--set', f'{key}={value}']
     if runtime.half:

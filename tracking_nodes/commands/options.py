@@ -27,6 +27,9 @@ def add_tracker_options(parser):
     parser.add_argument('--device', default='auto',
                         help='auto, cpu or cuda:N (default: %(default)s)')
     parser.add_argument('--half', action='store_true', help='float16 features on a GPU')
+    parser.add_argument('--learning', default='inline', metavar='MODE',
+                        help='inline, or background: updates run beside the frames, so that '
+                             'results depend on the machine (default: %(default)s)')
     parser.add_argument('--models', default='', metavar='DIR',
                         help='directory of weights (default: TRACKING_MODELS)')
 
@@ -73,7 +76,8 @@ def runtime(options):
     """Return the `Runtime` that the options of `add_tracker_options` name."""
     from tracking_nodes.trackers.base import Runtime
 
-    return Runtime(options.device, options.half, options.seed, options.models)
+    return Runtime(options.device, options.half, options.seed, options.models,
+                   options.learning)
 
 
 def open_all(options):

@@ -50,6 +50,15 @@ def device_name(name):
     return torch.cuda.get_device_name(device) if device.type == 'cuda' else ''
 
 
+def side_stream(device):
+    """
+    Return a new stream beside the one that a GPU computes on otherwise; None on a CPU.
+
+    :param device: a torch device.
+    """
+    return torch.cuda.Stream(device) if device.type == 'cuda' else None
+
+
 def computes_in_bfloat16():
     """Return whether the CPU has instructions for bfloat16; elsewhere it only costs time."""
     # Not in every PyTorch, and private: where it is missing, float32 is right anyway.
@@ -101,6 +110,11 @@ def keep_freed_memory():
 def memory_in_use(device):
     """Return the bytes that tensors hold on a GPU; 0 for the CPU."""
     return torch.cuda.memory_allocated(device) if device.type == 'cuda' else 0
+
+
+def peak_memory(device):
+    """Return the most bytes that tensors held on a GPU so far; 0 for the CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == 'cuda' else 0
 
 
 def release_memory(device):

@@ -21,7 +21,7 @@ class SimilarityNetwork(nn.Module):
         :param length: S, regions of a tuple.
         :param hidden: H, units of the first two layers.
         :param dropout: share of their units that is left out in training.
-        :param generator: torch Generator, on the CPU, of all weights and all dropout.
+        :param generator: torch Generator, on the CPU, of all weights.
         """
         super().__init__()
         # One layer in two parts: (tuple, candidate) W = tuple W_1 + candidate W_2.
@@ -29,7 +29,7 @@ class SimilarityNetwork(nn.Module):
         self.candidate = nn.Linear(features, hidden, bias=False)
         self.second = nn.Linear(hidden, hidden)
         self.third = nn.Linear(hidden, 1)
-        self._dropout, self._generator = dropout, generator
+        self._dropout = dropout
         for layer, inputs in ((self.tuple, (length + 1) * features),
                               (self.candidate, (length + 1) * features),
                               (self.second, hidden), (self.third, hidden)):
@@ -41,23 +41,24 @@ class SimilarityNetwork(nn.Module):
         """Return (F, H), what the first layer makes of tuples (F, S, D)."""
         return self.tuple(tuples.flatten(1))
 
-    def forward(self, candidates, remembered, training=False):
+    def forward(self, candidates, remembered, generator=None):
         """
         Return the similarities before the sigmoid.
 
         :param candidates: (N, D).
         :param remembered: (N, H), or (1, H) that all candidates share.
-        :param training: whether units are dropped.
+        :param generator: torch Generator, on the CPU, of the units that are dropped in training;
+            None drops none.
         :return: (N,).
         """
         first = functional.relu(self.candidate(candidates) + remembered)
-        second = functional.relu(self.second(self._dropped(first, training)))
-        return self.third(self._dropped(second, training))[:, 0]
+        second = functional.relu(self.second(self._dropped(first, generator)))
+        return self.third(self._dropped(second, generator))[:, 0]
 
-    def _dropped(self, units, training):
-        if not training or not self._dropout:
+    def _dropped(self, units, generator):
+        if generator is None or not self._dropout:
             return units
         kept = 1 - self._dropout
         # Drawn on the CPU, so that a GPU drops the same units.
-        mask = torch.rand(units.shape, generator=self._generator) < kept
+        mask = torch.rand(units.shape, generator=generator) < kept
         return units * mask.to(units) / kept

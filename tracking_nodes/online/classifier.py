@@ -12,6 +12,7 @@ from tracking_nodes.errors import SettingError
 from tracking_nodes.nn.two_way_head import TwoWayHead
 from tracking_nodes.online.coherence_losses import classification_loss
 from tracking_nodes.online.hard_mining import contrastive_loss, focal_loss, hardest_negatives
+from tracking_nodes.online.learner import Learner
 from tracking_nodes.online.sample_memory import FrameSamples, MemorySettings, SampleMemory
 from tracking_nodes.parameters import setting
 
@@ -66,7 +67,7 @@ class ClassifierSettings(MemorySettings):
                                f'batch_negatives = {self.batch_negatives}: the others are easy')
 
 
-class OnlineClassifier:
+class OnlineClassifier(Learner):
     """A `TwoWayHead` that learns from the samples of one target."""
 
     def __init__(self, positives, negatives, settings, rng, generator, trained, origin):
@@ -82,17 +83,21 @@ class OnlineClassifier:
         :param origin: the file they are from, for messages.
         :raises WeightsError: the trained tensors do not fit.
         """
-        self._settings, self._rng = settings, rng
+        self._settings = settings
         head = TwoWayHead(positives.shape[1], settings.hidden, generator)
         if trained:
             head.load(trained, origin)
-        self.head = head.to(positives.device)
-        self._optimiser = torch.optim.SGD(
-            head.parameters(), lr=settings.first_rate, momentum=settings.momentum,
-            weight_decay=settings.weight_decay, foreach=True)
-        self.memory = SampleMemory(FrameSamples(positives, negatives), settings.long_memory,
-                                   settings.short_memory, settings.first_kept)
+        memory = SampleMemory(FrameSamples(positives, negatives), settings.long_memory,
+                              settings.short_memory, settings.first_kept)
+        super().__init__(head.to(positives.device), memory, rng, momentum=settings.momentum,
+                         gradient_norm=settings.gradient_norm,
+                         weight_decay=settings.weight_decay)
         self._train(settings.first_iterations, settings.first_rate, False, False)
+
+    @property
+    def head(self):
+        """Return the `TwoWayHead` in use."""
+        return self.network
 
     def logits(self, features):
         """Return (N,) logits of being the target (eq. 3 and 8 before the sigmoid), of (N, D)."""
@@ -117,16 +122,13 @@ class OnlineClassifier:
 
     def _train(self, iterations, rate, recent, contrast):
         settings = self._settings
-        for group in self._optimiser.param_groups:
-            group['lr'] = rate
-        for _ in range(iterations):
-            batch = self.memory.draw(
+
+        def batch():
+            return self.memory.draw(
                 self._rng, settings.batch_positives, settings.batch_negatives,
                 min(settings.batch_frames, settings.batch_positives), recent)
-            self._optimiser.zero_grad()
-            self.loss(batch, contrast).backward()
-            torch.nn.utils.clip_grad_norm_(self.head.parameters(), settings.gradient_norm)
-            self._optimiser.step()
+
+        self._descend(iterations, rate, batch, lambda drawn: self.loss(drawn, contrast))
 
     def loss(self, batch, contrast):
         """Return this stream's terms of eq. 14, with L_C where asked for."""

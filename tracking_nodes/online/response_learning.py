@@ -4,7 +4,6 @@ How the Spatial Net of TSN (ICCV 2017, section 3.3) learns online and refines bo
 It sees square windows around boxes, `windows(boxes, scale, cells)` of `online.features`, and
 answers with a confidence map over each window's cells.
 """
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,9 @@ import torch
 from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh
 from tracking_nodes.nn.spatial_net import SpatialNetwork
 from tracking_nodes.online import sampling
+from tracking_nodes.online.learner import Learner
 from tracking_nodes.online.peak import peak_at
+from tracking_nodes.online.sample_memory import FrameMemory
 from tracking_nodes.online.tsn_losses import response_loss
 from tracking_nodes.parameters import Settings, setting
 
@@ -118,7 +119,27 @@ def importances(similarities, peaks):
     return (product + 1e-12) / (product + 1e-12).sum()
 
 
-class SpatialLearner:
+class WindowMemory(FrameMemory):
+    """What frames taught are pairs: windows (N, C, n, n) and their labels (N, n, n)."""
+
+    def draw(self, rng, size):
+        """
+        Return windows and labels: half of the first frame, the latest, and others.
+
+        :param rng: a numpy Generator.
+        :param size: how many.
+        """
+        later = len(self._later)
+        first = size // 2 if later else size
+        rows = torch.from_numpy(rng.integers(0, len(self._first[0]), first))
+        parts = [tuple(each[rows] for each in self._first)]
+        if later:
+            others = rng.integers(0, later, size - first - 1)
+            parts += [self._later[index] for index in [later - 1, *others]]
+        return tuple(torch.cat(each) for each in zip(*parts))
+
+
+class SpatialLearner(Learner):
     """A `SpatialNetwork` that learns one target from windows around it."""
 
     def __init__(self, features, box, settings, rng, generator):
@@ -131,18 +152,16 @@ class SpatialLearner:
         :param rng: numpy Generator of windows and batches.
         :param generator: torch Generator of the initial weights.
         """
-        self._settings, self._rng = settings, rng
+        self._settings = settings
         shifted = sampling.uniform(rng, box, settings.spatial_samples - 1, 0.25
                                    * settings.spatial_scale, 3.0)
         windows, labels = self._examples(features, np.concatenate([box[None], shifted]), box)
-        self._first = windows, labels
-        self._later = deque(maxlen=settings.spatial_memory)
-        self.network = SpatialNetwork(
+        network = SpatialNetwork(
             windows.shape[1], (settings.spatial_first_channels, settings.spatial_second_channels),
             generator).to(windows.device)
-        self._optimiser = torch.optim.SGD(
-            self.network.parameters(), lr=settings.spatial_rate,
-            momentum=settings.spatial_momentum, foreach=True)
+        super().__init__(network, WindowMemory((windows, labels), settings.spatial_memory), rng,
+                         momentum=settings.spatial_momentum,
+                         gradient_norm=settings.spatial_gradient_norm)
         self._train(settings.spatial_first_iterations)
 
     def respond(self, features, boxes):
@@ -161,7 +180,7 @@ class SpatialLearner:
     def collect(self, features, box):
         """Take in a window of a later frame that shows the target in a box, off its middle."""
         shifted = sampling.uniform(self._rng, box, 1, 0.25 * self._settings.spatial_scale, 1.0)
-        self._later.append(self._examples(features, shifted, box))
+        self.memory.add(self._examples(features, shifted, box))
 
     def update(self):
         """Train on the windows in memory."""
@@ -175,23 +194,12 @@ class SpatialLearner:
         return windows, torch.from_numpy(labels).to(windows)
 
     def _train(self, iterations):
-        settings = self._settings
-        for _ in range(iterations):
-            windows, labels = self._batch()
-            self._optimiser.zero_grad()
-            response_loss(self.network(windows), labels, self.network.parameters(),
-                          settings.spatial_decay).backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(),
-                                           settings.spatial_gradient_norm)
-            self._optimiser.step()
+        self._descend(iterations, self._settings.spatial_rate, self._batch, self._loss)
 
     def _batch(self):
-        """Return windows and labels: half of the first frame, the latest, and others."""
-        size, later = self._settings.spatial_batch, len(self._later)
-        first = size // 2 if later else size
-        rows = torch.from_numpy(self._rng.integers(0, len(self._first[0]), first))
-        parts = [tuple(each[rows] for each in self._first)]
-        if later:
-            others = self._rng.integers(0, later, size - first - 1)
-            parts += [self._later[index] for index in [later - 1, *others]]
-        return tuple(torch.cat(each) for each in zip(*parts))
+        return self.memory.draw(self._rng, self._settings.spatial_batch)
+
+    def _loss(self, batch):
+        windows, labels = batch
+        return response_loss(self.network(windows), labels, self.network.parameters(),
+                             self._settings.spatial_decay)

@@ -5,6 +5,7 @@ Positives are kept long, negatives short, as in MDNet's long- and short-term mem
 frame, the only one whose labels are certain, stays for ever.
 """
 from collections import deque
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,33 @@ class Batch:
     negative_frame: torch.Tensor
 
 
-class SampleMemory:
+class FrameMemory:
+    """Bounded memory of what frames taught; the first one stays for ever."""
+
+    def __init__(self, first, limit):
+        """
+        Start with the first frame.
+
+        :param first: what it taught.
+        :param limit: number of later frames that are kept.
+        """
+        self._first, self._later = first, deque(maxlen=limit)
+
+    def __len__(self):
+        return 1 + len(self._later)
+
+    def add(self, taught):
+        """Take in one frame; the oldest later frame leaves when the memory is full."""
+        self._later.append(taught)
+
+    def snapshot(self):
+        """Return a memory of the same frames, which later ones do not change."""
+        taken = copy.copy(self)
+        taken._later = self._later.copy()
+        return taken
+
+
+class SampleMemory(FrameMemory):
     """Bounded memory of `FrameSamples`."""
 
     def __init__(self, first, long, short, first_kept):
@@ -68,13 +95,9 @@ class SampleMemory:
         :param short: number of latest frames whose negatives are used.
         :param first_kept: how many positives and negatives of the first frame stay for ever.
         """
-        self._first = first
-        self._later = deque(maxlen=long)
+        super().__init__(first, long)
         self._short = short
         self._first_kept = first_kept
-
-    def __len__(self):
-        return 1 + len(self._later)
 
     def add(self, samples):
         """Take in one frame; the oldest later frame leaves when the memory is full."""
@@ -84,7 +107,7 @@ class SampleMemory:
             self._first = FrameSamples(self._first.positives[:kept].clone(),
                                        self._first.negatives[:kept].clone(),
                                        self._first.context)
-        self._later.append(samples)
+        super().add(samples)
 
     def draw(self, rng, positives, negatives, frames, recent=False):
         """

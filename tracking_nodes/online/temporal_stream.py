@@ -61,7 +61,7 @@ class TemporalStream:
     Scores of cuboids around one target.
 
     `start` on a target; then, in every frame, `see` it and ask for the `logits` of candidates;
-    `collect` what a believed frame taught and `update` when it is time to.
+    `collect` what a believed frame taught. classifier: the `OnlineClassifier` that learns it.
     """
 
     def __init__(self, settings, features, learning, runtime):
@@ -138,10 +138,6 @@ class TemporalStream:
         :param far: (M, 4) boxes beside it or of another size.
         """
         self.classifier.collect(*self._samples(box, near, far))
-
-    def update(self, recent):
-        """Train the classifier; `recent` as in `OnlineClassifier.update`."""
-        self.classifier.update(recent)
 
     def _look(self, box):
         self._region = self._clip.window(box)

@@ -8,12 +8,17 @@ every random draw comes from the tracker's own generators, seeded by `Runtime.se
 """
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+import time
+from typing import ClassVar
 
 import numpy as np
 
-from tracking_nodes.errors import ImageError, NotStartedError
+from tracking_nodes.errors import ImageError, NotStartedError, SettingError
 from tracking_nodes.geometry import as_box, check_target
 from tracking_nodes.parameters import Settings
+
+# How updates of what is learned online run.
+LEARNING = ('inline', 'background')
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,21 @@ class Runtime:
 
     device: 'auto', 'cpu' or 'cuda:N'. half: float16 features on a GPU. seed: of every random
     draw. models: directory searched first for weights, or '' for `TRACKING_MODELS` and the
-    package's own.
+    package's own. learning: 'inline', `learn` returns when all is learned, or 'background',
+    updates run in a thread of their own and take effect between two frames when they are done,
+    so that answers depend on the speed of the machine.
     """
 
     device: str = 'auto'
     half: bool = False
     seed: int = 0
     models: str = ''
+    learning: str = 'inline'
+
+    def __post_init__(self):
+        if self.learning not in LEARNING:
+            raise SettingError(f'learning = {self.learning!r} is not one of '
+                               f'{", ".join(LEARNING)}')
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,8 @@ class Location:
     Where a tracker believes the target is in one frame.
 
     box: (4,), x, y, w, h in pixels. score: in [0, 1], calibrated so that 0.5 is the point of
-    doubt. present: whether the target is believed to be in the frame.
+    doubt; NaN of a tracker of somebody else's that has none. present: whether the target is
+    believed to be in the frame.
     """
 
     box: np.ndarray
@@ -46,16 +60,41 @@ class Location:
     present: bool
 
 
+@dataclass(frozen=True)
+class Progress:
+    """
+    How far the learning of a target has come.
+
+    updates: how many changed the model. skipped: how many did not begin since one was running.
+    failed: how many ended in an error in the background. running: whether one is under way
+    there. taught: when the last frame came that the model has learned from, `time.monotonic()`
+    seconds, None without a target.
+    """
+
+    updates: int
+    skipped: int
+    failed: int
+    running: bool
+    taught: float | None
+
+    @property
+    def age(self):
+        """Return the seconds since the last frame that the model has learned from, or None."""
+        return None if self.taught is None else time.monotonic() - self.taught
+
+
 class Tracker(ABC):
     """
     Base of all trackers; subclasses implement the methods with a leading underscore.
 
     A subclass names its parameters in `settings_class`, and in `ablation` the rows of its paper's
-    ablation, in the paper's order: row name to the settings that differ from the defaults.
+    ablation, in the paper's order: row name to the settings that differ from the defaults;
+    `learns` is whether its model changes while it tracks, inline or in the background.
     """
 
     settings_class = Settings
-    ablation = {}
+    learns = False
+    ablation: ClassVar[dict] = {}
 
     def __init__(self, settings=None, runtime=None):
         """
@@ -67,6 +106,9 @@ class Tracker(ABC):
         self.settings = settings if settings is not None else self.settings_class()
         self.runtime = runtime if runtime is not None else Runtime()
         self.started = False
+        # Set by those that can learn beside the frames, where the runtime says so.
+        self._background = None
+        self._changed, self._updates, self._taught = False, 0, None
 
     def start(self, image, box):
         """
@@ -80,8 +122,9 @@ class Tracker(ABC):
         height, width = check_image(image)
         box = check_target(box, width, height)
         self.reset()
+        taught = time.monotonic()
         self._start(image, box)
-        self.started = True
+        self.started, self._taught = True, taught
 
     def locate(self, image):
         """
@@ -93,17 +136,29 @@ class Tracker(ABC):
         """
         self._require_target()
         check_image(image)
+        self._take_over()
         return self._locate(image)
 
     def learn(self):
         """
         Take up what the last located frame taught, by the tracker's own update schedule.
 
-        :return: whether the model changed.
+        In the background this begins an update, or skips it while one is running. What one has
+        learned counts from the next call of `locate` or `learn` after its end; the error it ended
+        in is raised by the next `learn`, and the model stays as it was.
+
+        :return: whether the model changed since the last call.
         :raises NotStartedError: no target was given yet.
         """
         self._require_target()
-        return self._learn()
+        now = time.monotonic()
+        if self._background is not None:
+            self._background.check()
+        self._take_over()
+        if self._learn():
+            self._note_update(now)
+        changed, self._changed = self._changed, False
+        return changed
 
     def verify(self, image, box):
         """
@@ -135,6 +190,9 @@ class Tracker(ABC):
     def reset(self):
         """Forget the target and all that was learned of it; the weights stay loaded."""
         self.started = False
+        if self._background is not None:
+            self._background.drop()
+        self._changed, self._updates, self._taught = False, 0, None
         self._reset()
 
     def warm_up(self, width=640, height=480):
@@ -148,6 +206,29 @@ class Tracker(ABC):
     def method(self):
         """Return the class that says where the target is, whatever was put around it."""
         return type(self)
+
+    @property
+    def progress(self):
+        """Return the `Progress` of learning the target at hand."""
+        beside = self._background
+        return Progress(self._updates, beside.skipped if beside else 0,
+                        beside.failed if beside else 0, beside is not None and beside.running,
+                        self._taught)
+
+    def _take_over(self):
+        """Let an update that has ended in the background take effect."""
+        begun = None if self._background is None else self._background.take_over()
+        if begun is not None:
+            self._note_update(begun)
+
+    def _submit(self, snapshot, train, adopt):
+        """Begin an update in the background as `BackgroundLearner.submit`, on the latest model."""
+        self._take_over()
+        return self._background.submit(snapshot, train, adopt)
+
+    def _note_update(self, taught):
+        self._changed, self._taught = True, taught
+        self._updates += 1
 
     def _require_target(self):
         if not self.started:
@@ -172,7 +253,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def _learn(self):
-        """Return whether the model changed."""
+        """Return whether the model changed by now; what is learned beside the frames has not."""
 
     @abstractmethod
     def _relocate(self, box):

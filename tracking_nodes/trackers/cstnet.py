@@ -13,6 +13,7 @@ from tracking_nodes.online.features import FeatureExtractor, tap_names
 from tracking_nodes.online.spatial_weights import load_spatial_weights
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker
+from tracking_nodes.trackers.updates import Due
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,16 @@ class Cstnet(DetectionTracker):
     def _collect(self, positives, negatives, target):
         self._classifier.collect(positives, negatives)
 
-    def _update(self):
+    def _due(self):
         """
-        Follow MDNet's schedule; the temporal stream is updated whenever this one is.
+        Follow MDNet's schedule.
 
         Long-term every so many frames, short-term in every frame in which the target is not
         believed present.
         """
         if self._believed and self._index % self.settings.update_every:
-            return False
-        self._classifier.update(recent=not self._believed)
-        return True
+            return []
+        return [Due('learning', self._classifier, {'recent': not self._believed})]
 
     def _temporal_learning(self):
         return self.settings

@@ -14,6 +14,7 @@ import torch
 from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import clip_box, cxcywh_to_xywh, xywh_to_cxcywh
 from tracking_nodes.online import sampling
+from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.box_regression import BoxRegressor
 from tracking_nodes.online.classifier import ClassifierSettings
 from tracking_nodes.online.features import FeatureExtractor, FeatureSettings
@@ -24,6 +25,7 @@ from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
 from tracking_nodes.trackers.stages import stage
+from tracking_nodes.trackers.updates import Due, JointUpdate
 
 
 @dataclass(frozen=True)
@@ -119,11 +121,14 @@ class DetectionTracker(Tracker):
     """Tracking by detection around a classifier that learns online."""
 
     settings_class = DetectionSettings
+    learns = True
 
     def __init__(self, settings=None, runtime=None):
         super().__init__(settings, runtime)
         self._extractor = self._load_features()
         self.device = self._extractor.device
+        if self.runtime.learning == 'background':
+            self._background = BackgroundLearner(self.device)
         self._temporal = None
         if self.settings.temporal:
             self._temporal = TemporalStream(self.settings, self.settings,
@@ -149,8 +154,8 @@ class DetectionTracker(Tracker):
         """Take in what a believed frame taught, as in `_begin`."""
 
     @abstractmethod
-    def _update(self):
-        """Train if the schedule says so and return whether anything was trained."""
+    def _due(self):
+        """Return a list of `Due`, of the learners whose turn it is in this frame."""
 
     def _load_features(self):
         """Return the `FeatureExtractor`."""
@@ -224,13 +229,29 @@ class DetectionTracker(Tracker):
                 self._gather()
         # The maps of a frame are large; nothing needs them any more.
         self._frame = None
-        with stage('learning'):
-            changed = self._update()
-        if changed and self._temporal is not None:
+        due = self._due()
+        if due and self._temporal is not None:
             # The temporal stream follows the schedule of its tracker.
-            with stage('temporal learning'):
-                self._temporal.update(recent=not self._believed)
-        return changed
+            due.append(Due('temporal learning', self._temporal.classifier,
+                           {'recent': not self._believed}))
+        if self._background is not None:
+            self._begin_update(due)
+            return False
+        for each in due:
+            with stage(each.stage):
+                each.learner.update(**each.how)
+        return bool(due)
+
+    def _begin_update(self, due):
+        """Let what is due, and what is still to be made up for, learn beside the frames."""
+        turns = {each.stage: each for each in (*self._missed, *due)}
+        if not turns:
+            return
+        # By the frame, so that the draws do not depend on which updates were skipped before.
+        update = JointUpdate(list(turns.values()), (self.runtime.seed, self._index))
+        with stage('learning'):
+            begun = self._submit(update.snapshot, update.train, update.adopt)
+        self._missed = [] if begun else [each for each in turns.values() if each.made_up]
 
     def _gather(self):
         """Take samples of a believed frame into memory."""
@@ -260,6 +281,7 @@ class DetectionTracker(Tracker):
         self._generator = torch.Generator().manual_seed(seed)
         self._box = self._size = self._frame = self._projection = self._regressor = None
         self._believed = False
+        self._missed = []
         self._index = 0
         if self._temporal is not None:
             self._temporal.reset()

@@ -21,6 +21,7 @@ from tracking_nodes.nn.device import (
     convolution_type, keep_freed_memory, PRECISIONS, resolve_device)
 from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
+from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.peak import peak_at
 from tracking_nodes.online.regions import sample
 from tracking_nodes.parameters import setting
@@ -138,6 +139,7 @@ class Edcf(Tracker):
     """
 
     settings_class = EdcfSettings
+    learns = True
     ablation = {
         'SiamFC': {'weights': 'edcf_siamfc.safetensors', 'fine': False},
         'EDSiam': {'weights': 'edcf_edsiam.safetensors', 'fine': False},
@@ -154,6 +156,8 @@ class Edcf(Tracker):
         if settings.semantic and not self._encoder.has_deep:
             raise SettingError(f'weights = {settings.weights} has no semantic branch; set '
                                'semantic = false')
+        if self.runtime.learning == 'background':
+            self._background = BackgroundLearner(self.device)
         self._type = convolution_type(self.device, self.settings.precision, self.runtime.half)
         keep_freed_memory()
         self._encoder.to(self.device, self._type, memory_format=torch.channels_last)
@@ -205,16 +209,32 @@ class Edcf(Tracker):
         score = 1 / (1 + math.exp(settings.score_slope * (settings.score_middle - self.height)))
         return Location(box, score, score >= settings.present_threshold)
 
-    @torch.inference_mode()
     def _learn(self):
         if self._image is None or not self.settings.fine:
             return False
+        if self._background is None:
+            self._adopt(self._train(self._snapshot()))
+        else:
+            self._submit(self._snapshot, self._train, self._adopt)
+        self._image = None
+        return self._background is None
+
+    @torch.inference_mode()
+    def _snapshot(self):
+        """Return what an update is made of: patches of the last frame, filter and rate."""
         rate = self.settings.learning_rate
         if self.settings.semantic:
             rate *= float((self._answer / self._first_answer).clamp(0, 1))    # eq. 18
-        self._filter = torch.lerp(self._filter, self._new_filter(self._image), rate)    # eq. 17
-        self._image = None
-        return True
+        return self._wide_patches(self._image), self._filter, rate
+
+    @torch.inference_mode()
+    def _train(self, snapshot):
+        """Return the filter after an update; the one in use is left as it is."""
+        patches, current, rate = snapshot
+        return torch.lerp(current, self._filter_of(patches), rate)    # eq. 17
+
+    def _adopt(self, trained):
+        self._filter = trained
 
     def _probe(self):
         # Locating gives a tracker new attributes and leaves the old objects alone.
@@ -285,9 +305,17 @@ class Edcf(Tracker):
 
     def _new_filter(self, image):
         """Return the filter of eq. 7 on the target and the patches around it."""
-        settings, size = self.settings, self.settings.wide_patch
-        maps = self._encoder.fine(self._encoder.first(
-            self._patches(image, [size / PATCH], size)))[0].float()
+        return self._filter_of(self._wide_patches(image))
+
+    def _wide_patches(self, image):
+        """Return the patch (1, 3, size, size) that shows the target and what is around it."""
+        size = self.settings.wide_patch
+        return self._patches(image, [size / PATCH], size)
+
+    def _filter_of(self, patches):
+        """Return the filter of eq. 7 of what `_wide_patches` returns."""
+        settings = self.settings
+        maps = self._encoder.fine(self._encoder.first(patches))[0].float()
         windows = windows_around(maps, FINE_CELLS, settings.context_cells,
                                  AROUND[:settings.context_patches]) * self._fade
         return solve_filter(windows[0], self._label, settings.ridge,

@@ -87,6 +87,11 @@ class Redetecting(Tracker):
         """Return the class of the tracker."""
         return self._tracker.method
 
+    @property
+    def progress(self):
+        """Return the `Progress` of the tracker."""
+        return self._tracker.progress
+
     def _start(self, image, box):
         self._tracker.start(image, box)
         self._search.start(image, box)

@@ -13,9 +13,11 @@ import torch
 from tracking_nodes.nn.memory_activation import ACTIVATIONS, RecurrentMemoryNetwork
 from tracking_nodes.online.coherence_losses import (
     classification_loss, coherence_loss, compactness_loss)
+from tracking_nodes.online.learner import Learner
 from tracking_nodes.online.sample_memory import FrameSamples, SampleMemory
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker
+from tracking_nodes.trackers.updates import Due
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,54 @@ class RmanSettings(DetectionSettings):
                                    maximum=1e9, source='not in the paper; as in MDNet')
 
 
+class RmanLearner(Learner):
+    """The network of RMAN, learned by eq. 7 from samples and the patches before them."""
+
+    def __init__(self, first, settings, rng, generator):
+        """
+        Learn the first frame.
+
+        :param first: its `FrameSamples`; the context is the (K, D) features of past patches.
+        :param settings: a `RmanSettings`.
+        :param rng: numpy Generator of the batches.
+        :param generator: torch Generator of the initial weights.
+        """
+        self._settings = settings
+        network = RecurrentMemoryNetwork(first.context.shape[1], settings.hidden, settings.lstm,
+                                         settings.activation, generator).to(first.context.device)
+        memory = SampleMemory(first, settings.long_memory, settings.short_memory,
+                              settings.first_kept)
+        super().__init__(network, memory, rng, momentum=settings.momentum,
+                         gradient_norm=settings.gradient_norm,
+                         weight_decay=settings.weight_decay)
+        self.update(settings.first_iterations, settings.first_rate)
+
+    def update(self, iterations, rate):
+        """Train on what is in memory, by a learning rate that is still to be scaled."""
+        self._descend(iterations, rate * self._settings.rate_scale, self._batch, self.loss)
+
+    def loss(self, batch):
+        """Return eq. 7 with the terms the settings ask for."""
+        settings, network = self._settings, self.network
+        memory = network.remember(torch.stack(batch.contexts))
+        positive = network.represent(batch.positives, memory.at(batch.positive_frame))
+        negative = network.represent(batch.negatives, memory.at(batch.negative_frame))
+        loss = classification_loss(network.classifier(positive.full),
+                                   network.classifier(negative.full))
+        if settings.activation != 'none':
+            if settings.loss_a:
+                loss = loss + settings.weight_a * coherence_loss(positive, negative,
+                                                                 settings.margin)
+            if settings.loss_b:
+                loss = loss + settings.weight_b * compactness_loss(positive.full, negative.full)
+        return loss
+
+    def _batch(self):
+        settings = self._settings
+        return self.memory.draw(self._rng, settings.pairs, settings.pairs,
+                                min(settings.batch_frames, settings.pairs))
+
+
 class Rman(DetectionTracker):
     """RMAN and, by its settings, every row of the paper's ablation."""
 
@@ -78,63 +128,27 @@ class Rman(DetectionTracker):
     }
 
     def _begin(self, positives, negatives, target):
-        settings = self.settings
         # In the first frame every patch of a sequence is from that frame (section IV.A).
-        self._patches = target.repeat(settings.memory_length, 1)
-        self._network = RecurrentMemoryNetwork(
-            target.shape[1], settings.hidden, settings.lstm, settings.activation,
-            self._generator).to(self.device)
-        self._optimiser = torch.optim.SGD(
-            self._network.parameters(), lr=settings.first_rate, momentum=settings.momentum,
-            weight_decay=settings.weight_decay, foreach=True)
-        self._memory = SampleMemory(FrameSamples(positives, negatives, self._patches),
-                                    settings.long_memory, settings.short_memory,
-                                    settings.first_kept)
-        self._train(settings.first_iterations, settings.first_rate)
+        self._patches = target.repeat(self.settings.memory_length, 1)
+        self._learner = RmanLearner(FrameSamples(positives, negatives, self._patches),
+                                    self.settings, self._rng, self._generator)
 
     def _scores(self, features):
-        logits = self._network(features, self._network.remember(self._patches[None]))
+        network = self._learner.network
+        logits = network(features, network.remember(self._patches[None]))
         return logits[:, 1] - logits[:, 0]
 
     def _collect(self, positives, negatives, target):
-        self._memory.add(FrameSamples(positives, negatives, self._patches))
+        self._learner.memory.add(FrameSamples(positives, negatives, self._patches))
         self._patches = torch.cat([self._patches[1:], target])
 
-    def _update(self):
+    def _due(self):
         settings = self.settings
-        if self._index % settings.update_every or len(self._memory) < 2:
-            return False
-        self._train(settings.update_iterations, settings.update_rate)
-        return True
-
-    def _train(self, iterations, rate):
-        settings = self.settings
-        for group in self._optimiser.param_groups:
-            group['lr'] = rate * settings.rate_scale
-        for _ in range(iterations):
-            batch = self._memory.draw(self._rng, settings.pairs, settings.pairs,
-                                      min(settings.batch_frames, settings.pairs))
-            self._optimiser.zero_grad()
-            self._loss(batch).backward()
-            torch.nn.utils.clip_grad_norm_(self._network.parameters(), settings.gradient_norm)
-            self._optimiser.step()
-
-    def _loss(self, batch):
-        """Return eq. 7 with the terms the settings ask for."""
-        settings, network = self.settings, self._network
-        memory = network.remember(torch.stack(batch.contexts))
-        positive = network.represent(batch.positives, memory.at(batch.positive_frame))
-        negative = network.represent(batch.negatives, memory.at(batch.negative_frame))
-        loss = classification_loss(network.classifier(positive.full),
-                                   network.classifier(negative.full))
-        if settings.activation != 'none':
-            if settings.loss_a:
-                loss = loss + settings.weight_a * coherence_loss(positive, negative,
-                                                                 settings.margin)
-            if settings.loss_b:
-                loss = loss + settings.weight_b * compactness_loss(positive.full, negative.full)
-        return loss
+        if self._index % settings.update_every or len(self._learner.memory) < 2:
+            return []
+        return [Due('learning', self._learner, {'iterations': settings.update_iterations,
+                                                'rate': settings.update_rate})]
 
     def _reset(self):
         super()._reset()
-        self._network = self._optimiser = self._memory = self._patches = None
+        self._learner = self._patches = None

@@ -15,6 +15,7 @@ from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import cxcywh_to_xywh, iou, xywh_to_cxcywh
 from tracking_nodes.nn.similarity_net import SimilarityNetwork
 from tracking_nodes.online import sampling
+from tracking_nodes.online.learner import Learner
 from tracking_nodes.online.response_learning import (
     importances, refine, SpatialLearner, SpatialSettings)
 from tracking_nodes.online.sample_memory import FrameSamples, SampleMemory
@@ -23,6 +24,7 @@ from tracking_nodes.online.tuple_learning import TargetPool
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.detection import DetectionSettings, DetectionTracker, Estimate
 from tracking_nodes.trackers.stages import stage
+from tracking_nodes.trackers.updates import Due
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,53 @@ class TsnSettings(SpatialSettings, DetectionSettings):
                                'keep one of them')
 
 
+class SimilarityLearner(Learner):
+    """The Temporal Net of TSN, learned by eq. 2 from samples that end in their true overlap."""
+
+    def __init__(self, first, settings, rng, generator):
+        """
+        Learn the first frame.
+
+        :param first: its `FrameSamples`; the context is the (S, D) tuple of the target pool.
+        :param settings: a `TsnSettings`.
+        :param rng: numpy Generator of the batches.
+        :param generator: torch Generator of the initial weights and of the units that are
+            dropped.
+        """
+        self._settings, self._generator = settings, generator
+        length, features = first.context.shape
+        network = SimilarityNetwork(features, length, settings.hidden, settings.dropout,
+                                    generator).to(first.context.device)
+        memory = SampleMemory(first, settings.long_memory, settings.short_memory,
+                              settings.first_kept)
+        super().__init__(network, memory, rng, momentum=settings.momentum,
+                         gradient_norm=settings.gradient_norm)
+        self.update(settings.first_iterations)
+
+    def snapshot(self, seed):
+        """Return a learner with draws of its own, as every `Learner` does."""
+        taken = super().snapshot(seed)
+        taken._generator = torch.Generator().manual_seed(int(taken._rng.integers(2 ** 63 - 1)))
+        return taken
+
+    def update(self, iterations):
+        """Train on what is in memory."""
+        self._descend(iterations, self._settings.rate, self._batch, self.loss)
+
+    def loss(self, batch):
+        """Return eq. 2 over a batch."""
+        samples = torch.cat([batch.positives, batch.negatives])
+        frames = torch.cat([batch.positive_frame, batch.negative_frame])
+        remembered = self.network.remember(torch.stack(batch.contexts))
+        logits = self.network(samples[:, :-1], remembered[frames], self._generator)
+        return overlap_loss(logits.sigmoid(), samples[:, -1], self._settings.loss)
+
+    def _batch(self):
+        settings = self._settings
+        return self.memory.draw(self._rng, settings.pairs, settings.pairs,
+                                min(settings.batch_frames, settings.pairs))
+
+
 class Tsn(DetectionTracker):
     """TSN and, by its settings, every row of the paper's ablation."""
 
@@ -106,42 +155,35 @@ class Tsn(DetectionTracker):
         settings = self.settings
         self._pool = TargetPool(target, settings.pool_targets, settings.tuple_length,
                                 settings.sparsity)
-        self._network = SimilarityNetwork(len(target), settings.tuple_length, settings.hidden,
-                                          settings.dropout, self._generator).to(self.device)
-        self._optimiser = torch.optim.SGD(self._network.parameters(), lr=settings.rate,
-                                          momentum=settings.momentum, foreach=True)
-        self._memory = SampleMemory(FrameSamples(positives, negatives, self._pool.tuple),
-                                    settings.long_memory, settings.short_memory,
-                                    settings.first_kept)
-        self._train(settings.first_iterations)
+        self._similarity = SimilarityLearner(
+            FrameSamples(positives, negatives, self._pool.tuple), settings, self._rng,
+            self._generator)
 
     def _collect(self, positives, negatives, target):
         # Only frames that are believed come here.
         if self.settings.temporal_net:
             # The tuple that the frame was judged by, before its own target joins the pool.
-            self._memory.add(FrameSamples(positives, negatives, self._pool.tuple))
+            self._similarity.memory.add(FrameSamples(positives, negatives, self._pool.tuple))
             with stage('tuple learning'):
                 self._pool.add(target[0], self._confidence)
         if self.settings.spatial_net:
             self._spatial.collect(self._frame, self._box)
 
-    def _update(self):
+    def _due(self):
         """
-        Train by the paper's schedule: Spatial Net when needed, Temporal Net every ten frames.
+        Follow the paper's schedule: Spatial Net when needed, Temporal Net every ten frames.
 
         The target pool changes in every frame, in `_collect`.
         """
-        settings = self.settings
-        spatial = (settings.spatial_net and self._believed
-                   and self._peak < settings.spatial_enough)
-        if spatial:
-            with stage('spatial learning'):
-                self._spatial.update()
-        temporal = (settings.temporal_net and self._index % settings.update_every == 0
-                    and len(self._memory) > 1)
-        if temporal:
-            self._train(settings.update_iterations)
-        return spatial or temporal
+        settings, due = self.settings, []
+        if settings.spatial_net and self._believed and self._peak < settings.spatial_enough:
+            due.append(Due('spatial learning', self._spatial))
+        if (settings.temporal_net and self._index % settings.update_every == 0
+                and len(self._similarity.memory) > 1):
+            # The Spatial Net's turn is in every frame: it would often be in the way of this one.
+            due.append(Due('learning', self._similarity,
+                           {'iterations': settings.update_iterations}, made_up=True))
+        return due
 
     def _draw_candidates(self):
         settings = self.settings
@@ -158,7 +200,8 @@ class Tsn(DetectionTracker):
     def _scores(self, features):
         if not self.settings.temporal_net:
             return features.new_zeros(len(features))
-        return self._network(features, self._network.remember(self._pool.tuple[None]))
+        network = self._similarity.network
+        return network(features, network.remember(self._pool.tuple[None]))
 
     def _estimate(self, boxes, features, logits):
         plain = super()._estimate(boxes, features, logits)
@@ -200,25 +243,7 @@ class Tsn(DetectionTracker):
             rows.append(torch.cat([features, overlaps[:, None]], dim=1))
         return rows
 
-    def _train(self, iterations):
-        settings = self.settings
-        for _ in range(iterations):
-            batch = self._memory.draw(self._rng, settings.pairs, settings.pairs,
-                                      min(settings.batch_frames, settings.pairs))
-            self._optimiser.zero_grad()
-            self._loss(batch).backward()
-            torch.nn.utils.clip_grad_norm_(self._network.parameters(), settings.gradient_norm)
-            self._optimiser.step()
-
-    def _loss(self, batch):
-        """Return eq. 2 over a batch whose rows end in the true overlap."""
-        samples = torch.cat([batch.positives, batch.negatives])
-        frames = torch.cat([batch.positive_frame, batch.negative_frame])
-        remembered = self._network.remember(torch.stack(batch.contexts))
-        logits = self._network(samples[:, :-1], remembered[frames], training=True)
-        return overlap_loss(logits.sigmoid(), samples[:, -1], self.settings.loss)
-
     def _reset(self):
         super()._reset()
-        self._network = self._optimiser = self._memory = self._pool = self._spatial = None
+        self._similarity = self._pool = self._spatial = None
         self._confidence = self._peak = 0.0

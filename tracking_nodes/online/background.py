@@ -1,0 +1,102 @@
+"""Updates that run in a thread of their own while frames are answered."""
+from concurrent.futures import ThreadPoolExecutor
+import time
+
+import torch
+
+from tracking_nodes.nn.device import side_stream
+
+
+class BackgroundLearner:
+    """
+    One thread that trains, on a GPU on a stream of its own.
+
+    It does one update at a time: what is due meanwhile is skipped, never queued. All methods are
+    called by the thread of the frames, and none waits. skipped and failed: how many updates were,
+    since the last `drop`. The thread ends with its learner, or with the update at hand after it.
+    """
+
+    def __init__(self, device):
+        """
+        Prepare; the thread begins with the first update.
+
+        :param device: torch device that the updates compute on.
+        """
+        self._stream = side_stream(device)
+        # It ends its thread by itself when nobody refers to it any more, and at exit.
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix='learning')
+        self._future = self._adopt = self._begun = None
+        self.skipped = self.failed = 0
+
+    @property
+    def running(self):
+        """Return whether an update is under way, be it one whose result was dropped."""
+        # Other threads may ask, too, while the frames' one forgets it.
+        future = self._future
+        return future is not None and not future.done()
+
+    def submit(self, snapshot, train, adopt):
+        """
+        Begin an update, unless one is running or waits to be taken over.
+
+        :param snapshot: function of nothing, called at once; returns what `train` is to know.
+        :param train: function of the snapshot, called in the other thread; it leaves alone
+            whatever frames are answered with, and returns what was learned.
+        :param adopt: function of what was learned, called by a later `take_over`.
+        :return: whether it began; otherwise it counts as skipped.
+        """
+        if self._adopt is not None or self.running:
+            self.skipped += 1
+            return False
+        self._begun = time.monotonic()
+        taken, ready = snapshot(), _event(self._stream)
+        self._future = self._executor.submit(_train, train, taken, self._stream, ready)
+        self._adopt = adopt
+        return True
+
+    def take_over(self):
+        """
+        Let the result of an update that has ended, if there is one, be adopted.
+
+        :return: when that update began, `time.monotonic()` seconds, or None.
+        """
+        if self._adopt is None or self.running or self._future.exception() is not None:
+            return None
+        # A frame ends by reading its answer back: no work given to a GPU needs the old model.
+        self._adopt(self._future.result())
+        self._future = self._adopt = None
+        return self._begun
+
+    def check(self):
+        """Raise, once, the error that an update has ended in; the thread goes on."""
+        if self._adopt is None or self.running or self._future.exception() is None:
+            return
+        future, self._future, self._adopt = self._future, None, None
+        self.failed += 1
+        raise future.exception()
+
+    def drop(self):
+        """Forget what runs: nobody will adopt it. The counts begin anew."""
+        self._adopt = None
+        if not self.running:
+            self._future = None
+        self.skipped = self.failed = 0
+
+
+def _event(stream):
+    """Return the event that all work given to the GPU so far is done; None on a CPU."""
+    return None if stream is None else torch.cuda.current_stream(stream.device).record_event()
+
+
+def _train(train, taken, stream, ready):
+    """Train on a stream, which is idle again when this returns; None is the CPU."""
+    if stream is None:
+        return train(taken)
+    # What the frames' stream still computes may be part of the snapshot.
+    stream.wait_event(ready)
+    try:
+        with torch.cuda.stream(stream):
+            return train(taken)
+    finally:
+        # The snapshot's memory belongs to the frames' stream, which takes it back at once.
+        stream.synchronize()
