@@ -27,7 +27,7 @@ def measure_row(contender, sequences, frames):
     tracker.warm_up()
     times = {stage: [] for stage in STAGES}
     for sequence in sequences:
-        images, box = _targets(sequence, frames)
+        images, box = targets(sequence, frames)
         _timed(times['start'], tracker.start, next(images), box)
         for image in images:
             _timed(times['locate'], tracker.locate, image)
@@ -54,7 +54,7 @@ def measure_stages(contender, sequences, frames):
     tracker.warm_up()
     watch, whole, count = StageWatch(), [], 0
     for sequence in sequences:
-        images, box = _targets(sequence, frames)
+        images, box = targets(sequence, frames)
         tracker.start(next(images), box)
         for image in images:
             with watch:
@@ -81,8 +81,14 @@ def stages_table(measured):
     return '\n'.join(lines)
 
 
-def _targets(sequence, frames):
-    """Return an iterator over the images from the first target on, and that target's box."""
+def targets(sequence, frames):
+    """
+    Return an iterator over the images from the first target on, and that target's box.
+
+    :param sequence: a `Sequence`.
+    :param frames: how many images at most; at least 2.
+    :raises SequenceError: it has no ground truth, or ends with its first.
+    """
     first = first_target(sequence)
     if len(sequence) - first < 2:
         raise SequenceError(f'{sequence.name} has ground truth in its last frame only; there '

@@ -1,0 +1,164 @@
+"""How fast trackers are here: latency of a frame, learning, memory, stages, and the floor."""
+from dataclasses import asdict, dataclass
+import multiprocessing
+import resource
+import sys
+import time
+
+import cv2
+import numpy as np
+
+from tracking_nodes.evaluation.peers import PEERS
+from tracking_nodes.evaluation.running.processes import environment
+from tracking_nodes.evaluation.stage_times import targets
+from tracking_nodes.trackers.stages import StageWatch
+
+_MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Speed:
+    """
+    What one contender takes for a frame, in milliseconds where nothing else is said.
+
+    fps: frames per second, learning included. median, p95, p99, longest: of locate and learn
+    together. start: of the first box. learning: mean of the calls of learn that changed the model,
+    NaN without any and where it is learned in the background. updates, skipped: how many changed
+    the model, and how many did not begin since one was running. memory: megabytes the process took at most, the images
+    of the sequence included. gpu_memory: megabytes of tensors on the GPU at most. stages: {name:
+    mean per frame}. operations: 1e9 per call of locate, traffic: megabytes, floor: at least, see
+    `arithmetic`; NaN for trackers that PyTorch does not compute.
+    """
+
+    label: str
+    tracker: str
+    settings: dict
+    device: str
+    threads: int
+    frames: int
+    fps: float
+    median: float
+    p95: float
+    p99: float
+    longest: float
+    start: float
+    learning: float
+    updates: int
+    skipped: int
+    memory: float
+    gpu_memory: float
+    stages: dict
+    operations: float
+    traffic: float
+    floor: float
+
+
+COLUMNS = {'fps': 'fps', 'median': 'median ms', 'p95': 'p95', 'p99': 'p99', 'longest': 'longest',
+           'start': 'start ms', 'learning': 'ms an update', 'updates': 'updates',
+           'skipped': 'skipped', 'memory': 'memory MB', 'gpu_memory': 'GPU MB',
+           'operations': 'Gop a locate', 'traffic': 'traffic MB', 'floor': 'floor ms'}
+
+
+def measure_apart(contender, sequence, frames, rate, threads):
+    """
+    Return the `Speed` of a contender, measured in a process of its own.
+
+    :param contender: a `Contender`.
+    :param sequence: a `Sequence`.
+    :param frames: how many frames, from the first with ground truth on; at least 2.
+    :param rate: at most so many frames per second, as a camera gives them; 0 for no limit.
+    :param threads: PyTorch's and OpenCV's.
+    :raises TrackingError: what the tracker or the sequence raised.
+    """
+    context = multiprocessing.get_context('spawn')
+    # Read when PyTorch is loaded, before any of our code runs over there.
+    with environment(OMP_NUM_THREADS=str(threads)), context.Pool(1) as pool:
+        return pool.apply(measure, (contender, sequence, frames, rate, threads))
+
+
+def table(speeds):
+    """Return the table in Markdown of some `Speed`s."""
+    lines = ['| | ' + ' | '.join(COLUMNS.values()) + ' |', '|---' * (len(COLUMNS) + 1) + '|']
+    lines += [f'| {speed.label} | ' + ' | '.join(
+        _written(getattr(speed, key)) for key in COLUMNS) + ' |' for speed in speeds]
+    return '\n'.join(lines)
+
+
+def as_json(speeds):
+    """Return what json can write of some `Speed`s; what was not measured is None."""
+    return [{key: None if value != value else value for key, value in asdict(speed).items()}
+            for speed in speeds]
+
+
+def measure(contender, sequence, frames, rate, threads):
+    """Return the `Speed` of a contender in this process; as of `measure_apart`."""
+    cv2.setNumThreads(threads)
+    tracker = contender.create()
+    tracker.warm_up()
+    images, box = targets(sequence, frames)
+    images = list(images)
+    begin = time.perf_counter()
+    tracker.start(images[0], box)
+    start = time.perf_counter() - begin
+    latencies, updates, watch = [], [], StageWatch()
+    due = time.perf_counter()
+    for image in images[1:]:
+        due = _wait(due, rate)
+        begin = time.perf_counter()
+        with watch:
+            tracker.locate(image)
+            middle = time.perf_counter()
+            changed = tracker.learn()
+        end = time.perf_counter()
+        latencies.append(end - begin)
+        if changed and contender.runtime.learning == 'inline':
+            updates.append(end - middle)
+    milliseconds = 1e3 * np.array(latencies)
+    place, (gpu_memory, *floor) = contender.place(), _arithmetic(contender, tracker, images[-1])
+    return Speed(
+        contender.label, contender.tracker, contender.values, place['device'], place['threads'],
+        len(latencies), 1e3 / milliseconds.mean(),
+        *(float(np.percentile(milliseconds, share)) for share in (50, 95, 99, 100)),
+        1e3 * start, 1e3 * float(np.mean(updates)) if updates else float('nan'),
+        tracker.progress.updates, tracker.progress.skipped,
+        _peak_memory(), gpu_memory,
+        {name: 1e3 * seconds / len(latencies) for name, seconds in watch.seconds.items()}, *floor)
+
+
+def _arithmetic(contender, tracker, image):
+    """Return the memory on the GPU, and operations, traffic and floor of a call of locate."""
+    if contender.tracker in PEERS:
+        return (0.0, *(float('nan'),) * 3)
+    # Not above: OpenCV's trackers need no PyTorch.
+    from tracking_nodes.nn.arithmetic import counted, measured_ceilings
+    from tracking_nodes.nn.device import convolution_type, peak_memory, resolve_device
+
+    runtime = contender.runtime
+    device = resolve_device(runtime.device)
+    peak = peak_memory(device)
+    ceilings = measured_ceilings(device, convolution_type(device, 'auto', runtime.half))
+    count = counted(lambda: tracker.locate(image))
+    return (peak / _MEGABYTE, count.operations / 1e9, count.bytes / _MEGABYTE,
+            1e3 * ceilings.floor(count))
+
+
+def _wait(due, rate):
+    """Wait for the next image of a camera; return when it was due."""
+    if not rate:
+        return due
+    # An image that came while the tracker was busy is there at once.
+    due = max(due + 1 / rate, time.perf_counter() - 1 / rate)
+    time.sleep(max(0.0, due - time.perf_counter()))
+    return due
+
+
+def _peak_memory():
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # In bytes on macOS, in kilobytes elsewhere.
+    return peak / _MEGABYTE if sys.platform == 'darwin' else peak / 1024
+
+
+def _written(value):
+    if isinstance(value, int):
+        return str(value)
+    return '-' if value != value else f'{value:.3g}' if value < 100 else f'{value:.0f}'
