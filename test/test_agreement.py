@@ -1,8 +1,7 @@
 """That the metrics equal those of the official toolkits, and published scores, on equal boxes."""
 import numpy as np
-import pytest
-
 import published_scores
+import pytest
 
 TOLERANCE = 1e-6
 

@@ -137,7 +137,7 @@ def test_unsupervised_boxes_are_those_of_one_pass_evaluation(workspace, tracker)
 
 @needs_toolkit
 @pytest.mark.parametrize('tracker', TRACKERS)
-def test_confidence_is_the_score(workspace, tracker):
+def test_confidence_is_the_score_or_presence_where_there_is_none(workspace, tracker):
     [clip, _] = sequences(workspace)
     file = (workspace / 'results' / tracker / 'baseline' / clip.name
             / f'{clip.name}_001_confidence.value')
@@ -145,7 +145,7 @@ def test_confidence_is_the_score(workspace, tracker):
     expected = protocol.run(TRACKERS[tracker](), clip, protocol.trials(clip)[0])
     ran = ~np.isin(expected.events, [SKIPPED, STARTED])
     found = [float(line or 'nan') for line in file.read_text().split('\n')[:len(clip)]]
-    np.testing.assert_allclose(found, np.where(ran, expected.scores, np.nan))
+    np.testing.assert_allclose(found, np.where(ran, expected.confidence, np.nan))
 
 
 @needs_toolkit

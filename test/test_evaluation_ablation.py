@@ -24,7 +24,7 @@ def test_every_row_has_its_settings_and_every_seed():
 
 
 def test_unknown_row_and_tracker_without_ablation_are_refused():
-    with pytest.raises(SettingError, match="no ablation row nonsense; known: baseline,"):
+    with pytest.raises(SettingError, match='no ablation row nonsense; known: baseline,'):
         ablation_contenders('rman', {}, Runtime(), 1, ['nonsense'])
     with pytest.raises(SettingError, match='static has no ablation row'):
         ablation_contenders('static', {}, Runtime(), 1)

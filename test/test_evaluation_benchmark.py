@@ -1,12 +1,12 @@
 """The results folder: written, resumed, refused, scored again."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import json
 
 import numpy as np
 import pytest
 
 from tracking_nodes.errors import SequenceError, SettingError, TrackingError
-from tracking_nodes.evaluation import benchmark, results
+from tracking_nodes.evaluation import benchmark, protocols, results
 from tracking_nodes.evaluation.contender import Contender, parse_contenders
 from tracking_nodes.evaluation.metrics import METRICS
 from tracking_nodes.evaluation.peers import PEERS
@@ -124,7 +124,25 @@ def test_processes_side_by_side_give_the_same_files(tmp_path):
     benchmark.run_benchmark(contenders, clips(3), tmp_path / 'one')
     benchmark.run_benchmark(contenders, clips(3), tmp_path / 'two', executor=Processes(2))
     assert files(tmp_path / 'one') == files(tmp_path / 'two')
-    assert len(files(tmp_path / 'two')) == 2 * 3 * 3
+    # Boxes, presence, and a score of the one that has a score.
+    assert len(files(tmp_path / 'two')) == 3 * 3 + 3 * 2
+
+
+def test_runs_without_a_score_have_no_file_of_it_and_are_resumed(tmp_path):
+    contenders = [Contender('static', 'static'), Contender('kcf', 'kcf')]
+    protocol = [protocols.get('longterm')]
+    benchmark.run_benchmark(contenders, [Hidden()], tmp_path, protocols=protocol)
+    assert (tmp_path / 'longterm' / 'static' / 'gone_score.txt').is_file()
+    assert not (tmp_path / 'longterm' / 'kcf' / 'gone_score.txt').exists()
+    before = files(tmp_path)
+    scores = benchmark.run_benchmark(contenders, [Hidden()], tmp_path, protocols=protocol)
+    assert files(tmp_path) == before
+    # By presence, which ranks frames as a score of 1 and 0 would.
+    stored = results.read_result(tmp_path / 'longterm', 'kcf', 'gone')
+    assert not stored.run.scored
+    run = replace(stored.run, scores=stored.run.present.astype(float))
+    again = protocol[0].score({'kcf': {'gone': {'': replace(stored, run=run)}}})
+    assert again['kcf'].overall == scores['longterm']['kcf'].overall
 
 
 def test_a_rerun_goes_on_where_it_was_interrupted(tmp_path, wanderer):

@@ -96,6 +96,8 @@ def test_imported_boxes_count_from_zero_and_keep_their_source(tmp_path):
     np.testing.assert_allclose(stored.run.boxes, BOXES - [1, 1, 0, 0])
     np.testing.assert_array_equal(stored.truth, clip.boxes)
     np.testing.assert_allclose(stored.run.seconds, 1 / 12.5)
+    assert not stored.run.scored and stored.run.present.all()
+    assert not (tmp_path / 'out' / 'OLD' / 'clip_score.txt').exists()
     assert stored.record['made_with']['file'] == 'clip_OLD.mat'
     assert stored.record['attributes'] == ['OCC']
 

@@ -16,6 +16,7 @@ from tracking_nodes.evaluation.report.page import script_json
 from tracking_nodes.evaluation.report.scored import protocols_in, read_scored
 from tracking_nodes.evaluation.report.speed import speed
 from tracking_nodes.evaluation.report.writer import write_report
+from tracking_nodes.geometry import iou
 
 
 # Longer than the lengths that EAO averages over.
@@ -75,6 +76,41 @@ def test_curves_of_the_page_are_those_of_metrics_json(folder, data):
                 curve = stored[label]['curves'].get(plot['name'])
                 assert curve is None or plot['series'][label] == [curve['x'], curve['y']]
     assert data['plots']['vot'] and data['plots']['tre'][0]['series']['left'][1]
+
+
+def test_the_reliability_plot_is_that_of_the_scores_and_lies_beside_the_others(folder, data):
+    plot = next(plot for plot in data['plots']['ope'] if plot['name'] == 'reliability')
+    assert plot['diagonal'] and plot['x_range'] == plot['y_range'] == [0, 1]
+    scores, held = [], []
+    for name in results.stored(folder)['right']:
+        result = results.read_result(folder, 'right', name)
+        overlaps = iou(result.run.boxes, result.truth)[1:]
+        known = np.isfinite(overlaps)
+        scores += result.run.scores[1:][known].tolist()
+        held += (overlaps[known] >= 0.5).tolist()
+    scores, held = np.array(scores), np.array(held)
+    bins = np.minimum(np.floor(scores * 10), 9)
+    expected = [(scores[bins == each].mean(), held[bins == each].mean(), (bins == each).mean())
+                for each in np.unique(bins)]
+    assert len(expected) > 5
+    np.testing.assert_allclose(np.transpose(plot['series']['right']),
+                               [row[:2] for row in expected], atol=1e-9)
+    assert plot['numbers']['right'] == pytest.approx(
+        sum(share * abs(mean - kept) for mean, kept, share in expected))
+    assert cv2.imread(str(folder / 'reliability.png')).shape[1] > 600
+    # Two lines of dots, their legend and the diagonal.
+    assert (folder / 'reliability.svg').read_text().count('stroke-dasharray') >= 1
+
+
+def test_failure_detection_stands_in_the_tables_pooled_and_by_sequence(folder):
+    lines = (folder / 'tables' / 'ope_overall.csv').read_text().splitlines()
+    rows = [dict(zip(lines[0].split(','), line.split(','))) for line in lines[1:]]
+    right = next(row for row in rows if row['tracker'] == 'right')
+    # Its score falls while it drifts away and stays, so only what leaves and returns is misjudged.
+    assert 0.9 < float(right['failure AUC']) <= 1
+    assert int(float(right['losses'])) >= 1 and float(right['delay of lost']) >= 0
+    table = (folder / 'tables' / 'ope_failure_auc_by_sequence.csv').read_text().splitlines()
+    assert table[0].startswith('sequence,') and len(table) == 1 + 3
 
 
 def test_attribute_plots_are_means_over_the_sequences_with_the_attribute(folder, data):

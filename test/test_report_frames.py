@@ -71,6 +71,7 @@ def test_thumbnails_stay_within_the_budget_and_show_their_frames(budget):
 
 def test_large_images_are_scaled_down_with_their_aspect():
     class Wide(Plain):
+
         def images(self):
             for image in super().images():
                 yield np.tile(image, (2, 9, 1))
@@ -84,6 +85,7 @@ def test_short_sequences_pass_on_what_they_do_not_need(monkeypatch):
     shares = {}
 
     class Shown:
+
         def __init__(self, images):
             self.images = images
 

@@ -50,12 +50,12 @@ def page(folder, clip):
 
 def choose(driver, name, value):
     """Choose an option and wait for the frame it leads to."""
-    driver.execute_async_script('''
+    driver.execute_async_script("""
         const [name, value, done] = arguments;
         const list = document.getElementById(name);
         list.value = value;
         list.dispatchEvent(new Event('change', {bubbles: true}));
-        setTimeout(done, 300);''', name, value)
+        setTimeout(done, 300);""", name, value)
 
 
 def boxes_drawn(driver):
@@ -98,6 +98,19 @@ def test_plots_have_a_line_per_tracker_inside_of_the_frame(page, place, lines):
         assert line.rect['x'] + line.rect['width'] <= frame['x'] + frame['width'] + 2
         assert line.rect['width'] > 0.9 * frame['width']
     assert len(page.find_elements('css selector', '#speed-plot circle.mark')) == 2
+
+
+def test_the_reliability_plot_has_a_dot_per_bin_and_the_diagonal(page):
+    figure = page.find_element('css selector', '[data-plots="ope"] figure:nth-child(3)')
+    assert figure.find_element('tag name', 'figcaption').text == 'Reliability, ope'
+    frame = figure.find_element('css selector', 'rect.frame').rect
+    diagonal = figure.find_element('css selector', 'line.diagonal').rect
+    for key in ('x', 'y', 'width', 'height'):
+        assert abs(diagonal[key] - frame[key]) < 3
+    # A score of 0.5 in every frame is one bin of each tracker.
+    dots = figure.find_elements('css selector', 'svg > circle')
+    middles = [dot.rect['x'] + dot.rect['width'] / 2 for dot in dots]
+    np.testing.assert_allclose(middles, [frame['x'] + frame['width'] / 2] * 2, atol=3)
 
 
 @pytest.mark.parametrize('frame', [DIP, 3, 35])

@@ -13,11 +13,11 @@ from tracking_nodes.evaluation.run import Run
 TRIAL = Trial('002', 1, 5, (1.5, 2.0, 30.0, 20.0), 1)
 
 
-def a_result(events=None, ages=None, **details):
+def a_result(events=None, ages=None, scores=np.arange(6) / 8, **details):
     """Return a result of six frames whose second has no ground truth."""
     truth = np.arange(24.0).reshape(6, 4) + 1
     truth[1] = np.nan
-    run = Run(truth + 0.25, np.arange(6) / 8, np.arange(6) > 2, np.full(6, 0.125), (64, 48),
+    run = Run(truth + 0.25, scores, np.arange(6) > 2, np.full(6, 0.125), (64, 48),
               events, ages)
     return Result(run, truth, {'sequence': 'road.1', 'made_by': 'test'}, **details)
 
@@ -41,12 +41,33 @@ def assert_same(one, other):
              polygons=np.arange(48.0).reshape(6, 8), tags={'occlusion': np.arange(6) > 3},
              stamps=np.arange(6) * 10 ** 9),
     a_result(ages=np.array([np.nan, 0, 0.5, 0.25, 0, 0])),
-], ids=['plain', 'reset', 'latency'])
+    a_result(scores=np.full(6, np.nan)),
+], ids=['plain', 'reset', 'latency', 'without score'])
 def test_a_result_is_read_as_it_was_written(tmp_path, result):
     results.write_result(tmp_path, 'one', 'road.1.002', result)
     assert_same(result, results.read_result(tmp_path, 'one', 'road.1.002'))
     assert results.stored(tmp_path) == {'one': ['road.1.002']}
     assert not list(tmp_path.rglob('.*'))
+
+
+def test_a_result_without_score_has_no_file_of_it_nor_one_of_an_earlier_result(tmp_path):
+    results.write_result(tmp_path, 'one', 'road', a_result())
+    scores = (tmp_path / 'one' / 'road_score.txt')
+    assert scores.read_text().splitlines() == [f'{k / 8:.6f}' for k in range(6)]
+    # The box given in the first frame has a score whatever the tracker has.
+    none = np.array([1, *[np.nan] * 5])
+    results.write_result(tmp_path, 'one', 'road', a_result(scores=none))
+    assert not scores.exists()
+    read = results.read_result(tmp_path, 'one', 'road').run
+    assert not read.scored and np.isnan(read.scores).all()
+    np.testing.assert_array_equal(read.confidence, [0, 0, 0, 1, 1, 1])
+
+
+def test_a_score_that_got_lost_is_not_taken_for_a_tracker_without(tmp_path):
+    results.write_result(tmp_path, 'one', 'road', a_result())
+    (tmp_path / 'one' / 'road_score.txt').unlink()
+    with pytest.raises(TrackingError, match='road_score.txt.*delete road_run.json'):
+        results.read_result(tmp_path, 'one', 'road')
 
 
 def test_protocols_lie_side_by_side_and_trials_are_grouped_by_sequence(tmp_path):

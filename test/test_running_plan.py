@@ -134,6 +134,7 @@ class OnlySecond:
 def test_repetitions_read_back_equal_those_just_run(tmp_path, monkeypatch):
     # A third of a pixel is not to be written in four digits.
     class Third(StaticTracker):
+
         def _locate(self, image):
             return Location(self._box + 1 / 3, 1.0, True)
 
@@ -150,6 +151,7 @@ def test_records_say_what_was_run_and_other_weights_are_refused(tmp_path, monkey
     file = tmp_path / 'weights.bin'
 
     class Loads(StaticTracker):
+
         def __init__(self, settings=None, runtime=None):
             super().__init__(settings, runtime)
             loaded.note(file)

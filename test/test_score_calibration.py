@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tracking_nodes.errors import SequenceError
-from tracking_nodes.training.score_calibration import fit, ranking
+from tracking_nodes.training.score_calibration import fit
 
 
 def observed(middle, slope, count=40000):
@@ -31,9 +31,3 @@ def test_frames_in_between_do_not_count():
 def test_without_lost_frames_there_is_nothing_to_fit():
     with pytest.raises(SequenceError, match='3 good and 0 lost frames'):
         fit(np.array([0.5, 0.6, 0.7]), np.array([0.8, 0.9, 0.7]))
-
-
-def test_ranking_counts_pairs():
-    heights, overlaps = np.array([0.9, 0.4, 0.5, 0.4]), np.array([0.8, 0.7, 0.0, 0.1])
-    # Pairs good against lost: .9 over both, .4 under .5, .4 equal to .4.
-    assert ranking(heights, overlaps) == pytest.approx((2 + 0 + 0.5) / 4)

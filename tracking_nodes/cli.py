@@ -4,7 +4,10 @@ import logging
 import sys
 
 from tracking_nodes.commands import ablate
+from tracking_nodes.commands import bench
+from tracking_nodes.commands import calibrate
 from tracking_nodes.commands import compare
+from tracking_nodes.commands import failures
 from tracking_nodes.commands import import_results
 from tracking_nodes.commands import list as listing
 from tracking_nodes.commands import profile
@@ -20,8 +23,8 @@ from tracking_nodes.commands import vot_trackers
 from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
-COMMANDS = (listing, verify, run, compare, ablate, import_results, report, responses, video,
-            profile, stages, recorded, reentries, vot_trackers)
+COMMANDS = (listing, verify, run, compare, ablate, import_results, report, failures, calibrate,
+            responses, video, profile, stages, bench, recorded, reentries, vot_trackers)
 
 
 def main(arguments=None):
@@ -37,6 +40,10 @@ def main(arguments=None):
         return options.command(options) or 0
     except TrackingError as error:
         sys.stderr.write(f'tracking_benchmark: {error}\n')
+        return 1
+    except OSError as error:
+        sys.stderr.write(f'tracking_benchmark: {error}; what is done is kept, and the same '
+                         'command goes on from there once this is repaired\n')
         return 1
     except KeyboardInterrupt:
         sys.stderr.write('\ntracking_benchmark: interrupted; what is done is kept, and the same '

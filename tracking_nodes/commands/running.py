@@ -36,7 +36,7 @@ def add_division(parser):
     parser.add_argument('--per-gpu', type=int, metavar='N',
                         help='jobs that share a GPU (default: 1)')
     parser.add_argument('--ray', metavar='ADDRESS',
-                        help="run through the Ray cluster at HOST:PORT, ray://HOST:PORT or "
+                        help='run through the Ray cluster at HOST:PORT, ray://HOST:PORT or '
                              "'auto', or one started here with 'local'; package, sequences and "
                              'weights have to be at the same paths on its machines')
 

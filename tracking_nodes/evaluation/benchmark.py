@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tracking_nodes.errors import BenchmarkError
 from tracking_nodes.evaluation import protocols as known_protocols, results
-from tracking_nodes.evaluation.metrics import score
+from tracking_nodes.evaluation.protocols.ope import score_result
 from tracking_nodes.evaluation.running.book import Book, FAILURES
 from tracking_nodes.evaluation.running.folder_lock import locked
 from tracking_nodes.evaluation.running.here import Here
@@ -85,9 +85,7 @@ def score_folder(folder, variant):
 
 def score_stored(folder, label, name, variant):
     """Return the `Score` of one stored result of one-pass evaluation."""
-    result = results.read_result(folder, label, name)
-    return score(result.run.boxes, result.truth, result.run.seconds, result.run.image_size,
-                 variant)
+    return score_result(results.read_result(folder, label, name), variant)
 
 
 def _run(cells, book, executor):

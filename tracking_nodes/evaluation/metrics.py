@@ -63,7 +63,7 @@ class Metric:
     definition: str
     low: float
     high: float
-    higher_is_better: bool
+    higher_is_better: bool | None
 
 
 METRICS = (
@@ -103,13 +103,15 @@ class Score:
     All metrics of one run on one sequence, by the keys of `METRICS`.
 
     success: (21,), share of frames above each of `SUCCESS_THRESHOLDS`. precision: (51,), share
-    within each of `PRECISION_THRESHOLDS`. frames: length of the sequence.
+    within each of `PRECISION_THRESHOLDS`. frames: length of the sequence. confidence: a
+    `confidence.Confidence`, or None; with it, values has those too.
     """
 
     values: dict
     success: np.ndarray
     precision: np.ndarray
     frames: int
+    confidence: object = None
 
 
 def has_truth(truth):

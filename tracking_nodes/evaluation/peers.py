@@ -7,6 +7,7 @@ folder `peers` of the weights directory.
 from abc import abstractmethod
 import os
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -21,11 +22,11 @@ class PeerTracker(Tracker):
     """
     A tracker of OpenCV: learns inside of locate, and takes boxes of whole pixels.
 
-    When it says that it lost the target, the last box stays, with score 0.
+    When it says that it lost the target, the last box stays, with score 0 where it has a score.
     """
 
     kind = ''
-    models = {}
+    models: ClassVar[dict] = {}
 
     def __init__(self, settings=None, runtime=None):
         """Check that OpenCV has it and that its models are there."""
@@ -50,8 +51,9 @@ class PeerTracker(Tracker):
     def _build(self):
         """Return a new OpenCV tracker."""
 
+    @abstractmethod
     def _score(self):
-        return 1.0
+        """Return the score of the box found last, NaN where OpenCV gives none."""
 
     def _start(self, image, box):
         self._peer = self._build()
@@ -62,7 +64,9 @@ class PeerTracker(Tracker):
         found, box = self._peer.update(image)
         if found:
             self._box = as_box(box)
-        return Location(self._box.copy(), self._score() if found else 0.0, bool(found))
+        # What has no score, NaN, has none of a lost target either.
+        score = self._score() * bool(found)
+        return Location(self._box.copy(), score, bool(found))
 
     def _learn(self):
         return False
@@ -76,10 +80,13 @@ class PeerTracker(Tracker):
 
 
 class ClassicTracker(PeerTracker):
-    """A tracker of OpenCV without a model file."""
+    """A tracker of OpenCV without a model file and without a score."""
 
     def _build(self):
         return getattr(cv2, f'Tracker{self.kind}_create')()
+
+    def _score(self):
+        return float('nan')
 
 
 class NetworkTracker(PeerTracker):

@@ -4,7 +4,7 @@ The results folder, written and read.
     DIR/summary.json                  {tracker: {'overall': {...}, 'sequences': {name: {...}}}}
     DIR/metrics.json                  the same with every metric, the curves and the variant
     DIR/<tracker>/<sequence>.txt          x,y,w,h per frame, 0-based pixels
-    DIR/<tracker>/<sequence>_score.txt    score in [0, 1] per frame
+    DIR/<tracker>/<sequence>_score.txt    score in [0, 1] per frame; not of trackers without one
     DIR/<tracker>/<sequence>_present.txt  1 or 0 per frame: whether the target was believed there
     DIR/<tracker>/<sequence>_time.txt     seconds per frame
     DIR/<tracker>/<sequence>_event.txt    only of reset-based runs: 0 skipped, 1 started, 2 failed,
@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from tracking_nodes.errors import TrackingError
-from tracking_nodes.evaluation.metrics import mean_values
+from tracking_nodes.evaluation import confidence
 from tracking_nodes.evaluation.protocols.base import Trial
 from tracking_nodes.evaluation.run import Run
 
@@ -50,9 +50,9 @@ class Result:
     truth: np.ndarray
     record: dict
     trial: Trial = Trial()
-    polygons: np.ndarray = None
+    polygons: np.ndarray | None = None
     tags: dict = field(default_factory=dict)
-    stamps: np.ndarray = None
+    stamps: np.ndarray | None = None
 
     @classmethod
     def of(cls, run, sequence, record, trial=Trial()):
@@ -108,7 +108,7 @@ def write_result(folder, tracker, name, result):
     """
     run, stem = result.run, Path(folder) / tracker / name
     record = {**result.record, 'image_size': list(run.image_size),
-              'truth': _rows(result.truth), 'trial': asdict(result.trial)}
+              'truth': _rows(result.truth), 'trial': asdict(result.trial), 'scored': run.scored}
     if result.polygons is not None:
         record['polygons'] = _rows(result.polygons)
     if result.tags:
@@ -118,10 +118,14 @@ def write_result(folder, tracker, name, result):
         record['stamps'] = result.stamps.tolist()
     lines = {
         '.txt': [','.join(f'{value:.4f}' for value in box) for box in run.boxes],
-        '_score.txt': [f'{score:.6f}' for score in run.scores],
         '_present.txt': [str(int(present)) for present in run.present],
         '_time.txt': [f'{seconds:.6f}' for seconds in run.seconds],
     }
+    if run.scored:
+        lines['_score.txt'] = [f'{score:.6f}' for score in run.scores]
+    else:
+        # Of an earlier result of the same name.
+        Path(f'{stem}_score.txt').unlink(missing_ok=True)
     if run.events is not None:
         lines['_event.txt'] = [str(event) for event in run.events]
     if run.ages is not None:
@@ -141,8 +145,10 @@ def read_result(folder, tracker, name):
         record = json.loads(Path(f'{stem}{_RECORD}').read_text())
         truth = _array(record['truth'], 4)
         boxes = read_boxes(f'{stem}.txt')
-        scores, present, seconds = (np.loadtxt(f'{stem}_{what}.txt', ndmin=1)
-                                    for what in ('score', 'present', 'time'))
+        present, seconds = (np.loadtxt(f'{stem}_{what}.txt', ndmin=1)
+                            for what in ('present', 'time'))
+        scores = (np.loadtxt(f'{stem}_score.txt', ndmin=1) if record.get('scored', True)
+                  else np.full(len(boxes), np.nan))
         events, ages = (_optional(Path(f'{stem}_{what}.txt')) for what in ('event', 'age'))
         run = Run(boxes, scores, present > 0, seconds, tuple(record['image_size']),
                   None if events is None else events.astype(np.int8), ages)
@@ -228,14 +234,18 @@ def write_summary(folder, scores, variant):
     """
     summary, metrics = {}, {}
     for tracker, rows in scores.items():
-        full = {name: {**score.values, 'frames': score.frames} for name, score in rows.items()}
-        overall = mean_values([score.values for score in rows.values()])
-        overall['frames'] = sum(score.frames for score in rows.values())
+        full = {name: {**score.values, 'frames': score.frames, **_reason(score.confidence)}
+                for name, score in rows.items()}
+        told = confidence.pooled_confidence(list(rows.values()))
+        overall = {**confidence.overall_values(list(rows.values())),
+                   'frames': sum(score.frames for score in rows.values()), **_reason(told)}
+        curve = told and told.curve()
         summary[tracker] = {'overall': _short(overall),
                             'sequences': {name: _short(row) for name, row in full.items()}}
         metrics[tracker] = {
             'overall': {**overall, **_curves(list(rows.values()))},
-            'sequences': {name: {**row, **_curves([rows[name]])} for name, row in full.items()}}
+            'sequences': {name: {**row, **_curves([rows[name]])} for name, row in full.items()},
+            'curves': {'reliability': asdict(curve)} if curve else {}}
     write_json(Path(folder) / 'metrics.json', {'variant': variant, 'trackers': metrics})
     write_json(Path(folder) / 'summary.json', summary)
 
@@ -293,6 +303,10 @@ def _optional(path):
 
 def _short(row):
     return {key: row[key] for key in (*SUMMARY_KEYS, 'frames')}
+
+
+def _reason(told):
+    return {'failure_auc_missing': told.why_no_auc} if told and told.why_no_auc else {}
 
 
 def _curves(scores):

@@ -16,7 +16,8 @@ class Run:
     """
     What a tracker answered in every frame of a sequence.
 
-    boxes: (N, 4), NaN rows where it did not run. scores: (N,) in [0, 1]. present: (N,) bool.
+    boxes: (N, 4), NaN rows where it did not run. scores: (N,) in [0, 1]; NaN, but perhaps in
+    frames of a start, of a tracker that gives none. present: (N,) bool.
     seconds: (N,), start or locate plus learn, without reading the image; 0 where it did not run.
     image_size: (width, height) of the first frame in pixels. events: (N,) int8, one of `SKIPPED`,
     `STARTED`, `FAILED` and `TRACKED` per frame, or None for a run without resets. ages: (N,)
@@ -29,8 +30,18 @@ class Run:
     present: np.ndarray
     seconds: np.ndarray
     image_size: tuple
-    events: np.ndarray = None
-    ages: np.ndarray = None
+    events: np.ndarray | None = None
+    ages: np.ndarray | None = None
+
+    @property
+    def scored(self):
+        """Whether the tracker gave a score."""
+        return not np.isnan(self.scores).any()
+
+    @property
+    def confidence(self):
+        """The scores; 1 or 0 by presence where the tracker gave none."""
+        return np.where(np.isnan(self.scores), self.present, self.scores)
 
 
 class Recorder:

@@ -1,8 +1,10 @@
 """Scores as one table of text."""
-from tracking_nodes.evaluation.metrics import mean_values
+import numpy as np
+
+from tracking_nodes.evaluation.confidence import overall_values, pooled_confidence
 
 COLUMNS = (('auc', 'AUC', '.3f'), ('dp20', 'DP20', '.3f'), ('os50', 'OS0.5', '.3f'),
-           ('cle', 'CLE px', '.1f'), ('fps', 'fps', '.1f'))
+           ('cle', 'CLE px', '.1f'), ('fps', 'fps', '.1f'), ('failure_auc', 'failure AUC', '.3f'))
 _HEADLINE = 3
 
 
@@ -10,17 +12,21 @@ def text_table(scores):
     """
     Return one line per tracker of one-pass evaluation, best AUC first.
 
+    Below them is said of which trackers there is no failure AUC, and why.
+
     :param scores: {tracker: {sequence: Score}}.
     """
-    rows = []
+    rows, reasons = [], []
     for tracker, parts in scores.items():
-        means = mean_values([part.values for part in parts.values()])
+        means = overall_values(list(parts.values()))
+        why = pooled_confidence(list(parts.values())).why_no_auc
+        reasons += [f'{tracker} has no failure AUC: {why}'] * bool(why)
         frames = sum(part.frames for part in parts.values())
         rows.append((means['auc'], [tracker, str(len(parts)), str(frames)]
-                     + [format(means[key], form) for key, _, form in COLUMNS]))
+                     + [_number(means[key], form) for key, _, form in COLUMNS]))
     rows = [row for _, row in sorted(rows, key=lambda item: -item[0])]
-    return _aligned([['tracker', 'sequences', 'frames'] + [title for _, title, _ in COLUMNS],
-                     *rows])
+    return '\n'.join([_aligned([['tracker', 'sequences', 'frames']
+                                + [title for _, title, _ in COLUMNS], *rows]), *reasons])
 
 
 def protocol_table(protocol, scores):
@@ -36,14 +42,19 @@ def protocol_table(protocol, scores):
                    reverse=first.higher_is_better)
     return _aligned([['tracker', 'sequences'] + [metric.name for metric in metrics]] + [
         [tracker, str(len(scores[tracker].sequences))]
-        + [f'{scores[tracker].overall[metric.key]:.3f}' for metric in metrics]
+        + [_number(scores[tracker].overall[metric.key], '.3f') for metric in metrics]
         for tracker in order])
 
 
 def headline(protocol):
-    """Return the `Metric`s of a protocol that a short table has: the first three, and fps."""
+    """Return the `Metric`s of a short table: the first three, fps and failure AUC, where there."""
     rest = protocol.metrics[_HEADLINE:]
-    return [*protocol.metrics[:_HEADLINE], *(metric for metric in rest if metric.key == 'fps')]
+    return [*protocol.metrics[:_HEADLINE], *(metric for metric in rest
+                                             if metric.key in ('fps', 'failure_auc'))]
+
+
+def _number(value, form):
+    return '-' if np.isnan(value) else format(value, form)
 
 
 def _aligned(rows):

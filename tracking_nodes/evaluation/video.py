@@ -51,16 +51,37 @@ def draw(image, index, truth, runs):
     :param runs: {label: Run}.
     """
     canvas = image.copy()
-    _box(canvas, truth, TRUTH_COLOUR)
-    _text(canvas, 0, f'{index} ground truth' + ('' if np.isfinite(truth).all() else ' absent'),
+    scale = max(0.35, canvas.shape[0] / 900)
+
+    def write(row, words, colour):
+        draw_text(canvas, (4, int(30 * scale * (row + 1))), words, colour, scale)
+
+    draw_box(canvas, truth, TRUTH_COLOUR)
+    write(0, f'{index} ground truth' + ('' if np.isfinite(truth).all() else ' absent'),
           TRUTH_COLOUR)
     for row, (label, run) in enumerate(runs.items()):
         colour = COLOURS[row % len(COLOURS)]
         overlap = iou(run.boxes[index], truth)
-        _box(canvas, run.boxes[index], colour, 2 if run.present[index] else 1)
+        draw_box(canvas, run.boxes[index], colour, 2 if run.present[index] else 1)
         shown = '' if np.isnan(overlap) else f' IoU {overlap:.2f}'
-        _text(canvas, row + 1, f'{label} {run.scores[index]:.2f}{shown}', colour)
+        score = f' {run.scores[index]:.2f}' if run.scored else ''
+        write(row + 1, f'{label}{score}{shown}', colour)
     return canvas
+
+
+def draw_box(canvas, box, colour, thickness=1):
+    """Draw a box (x, y, w, h) into an image, in place; nothing where it is NaN."""
+    if np.isfinite(box).all():
+        left, top, width, height = np.clip(np.round(box), -1e6, 1e6).astype(int).tolist()
+        cv2.rectangle(canvas, (left, top), (left + width - 1, top + height - 1), colour, thickness,
+                      cv2.LINE_AA)
+
+
+def draw_text(canvas, place, text, colour, scale):
+    """Write a line into an image, in place, from its lower left corner (x, y), dark around it."""
+    for ink, thickness in (((0, 0, 0), 3), (colour, 1)):
+        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, ink, thickness,
+                    cv2.LINE_AA)
 
 
 def frame_rate(stamps):
@@ -74,17 +95,3 @@ def _open(path, rate, size):
         raise TrackingError(f'OpenCV {cv2.__version__} cannot write {path} ({size[0]}x{size[1]}, '
                             'mp4v); is the folder writable?')
     return writer
-
-
-def _box(canvas, box, colour, thickness=1):
-    if np.isfinite(box).all():
-        left, top, width, height = np.clip(np.round(box), -1e6, 1e6).astype(int).tolist()
-        cv2.rectangle(canvas, (left, top), (left + width - 1, top + height - 1), colour, thickness,
-                      cv2.LINE_AA)
-
-
-def _text(canvas, row, text, colour):
-    scale = max(0.35, canvas.shape[0] / 900)
-    place = (4, int(30 * scale * (row + 1)))
-    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, 1, cv2.LINE_AA)

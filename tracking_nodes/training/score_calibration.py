@@ -13,12 +13,11 @@ import torch
 from tqdm import tqdm
 
 from tracking_nodes.errors import SequenceError
+from tracking_nodes.evaluation.measures.failure import failure_auc, HELD, LOST
 from tracking_nodes.geometry import iou
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.trackers.base import Runtime
 from tracking_nodes.trackers.edcf import Edcf, EdcfSettings
-
-GOOD, LOST = 0.5, 0.2
 
 
 def main(arguments=None):
@@ -41,7 +40,7 @@ def main(arguments=None):
                                 options.frames)
     middle, slope = fit(heights, overlaps)
     print(f'score_middle = {middle:.3f}, score_slope = {slope:.1f}; area under the ROC curve '
-          f'{ranking(heights, overlaps):.3f}, {(overlaps >= GOOD).sum()} good and '
+          f'{failure_auc(heights, overlaps):.3f}, {(overlaps >= HELD).sum()} good and '
           f'{(overlaps < LOST).sum()} lost frames')
 
 
@@ -80,7 +79,7 @@ def fit(heights, overlaps):
 
     :raises SequenceError: there are no good or no lost frames.
     """
-    good, lost = heights[overlaps >= GOOD], heights[overlaps < LOST]
+    good, lost = heights[overlaps >= HELD], heights[overlaps < LOST]
     if not len(good) or not len(lost):
         raise SequenceError(f'{len(good)} good and {len(lost)} lost frames: both are needed; give '
                             'harder or more sequences')
@@ -99,13 +98,6 @@ def fit(heights, overlaps):
 
     optimiser.step(loss)
     return tuple(numbers.detach().tolist())
-
-
-def ranking(heights, overlaps):
-    """Return the probability that a good frame has a higher response than a lost one."""
-    good, lost = heights[overlaps >= GOOD], heights[overlaps < LOST]
-    order = np.sign(good[:, None] - lost[None, :])
-    return float((0.5 + 0.5 * order).mean())
 
 
 if __name__ == '__main__':

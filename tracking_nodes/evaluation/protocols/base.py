@@ -7,6 +7,7 @@ protocol's module holds nothing but its rules; the numbers come from `metrics` a
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from typing import ClassVar
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.metrics import has_truth
@@ -25,7 +26,7 @@ class Trial:
     name: str = ''
     first: int = 0
     last: int = 0
-    box: tuple = None
+    box: tuple | None = None
     repetition: int = 0
 
 
@@ -73,8 +74,8 @@ class Protocol(ABC):
     name: str
 
     summary = ''
-    metrics = ()
-    tracker_settings = {}
+    metrics: ClassVar[tuple] = ()
+    tracker_settings: ClassVar[dict] = {}
 
     @classmethod
     def with_option(cls, option):

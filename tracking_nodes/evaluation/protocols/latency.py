@@ -10,15 +10,18 @@ import time
 
 import numpy as np
 
-from tracking_nodes.evaluation.latency_profile import find_profile, Profile
+from tracking_nodes.errors import SettingError
+from tracking_nodes.evaluation.latency_profile import Duration, find_profile, Profile
 from tracking_nodes.evaluation.measures.latency import (
-    AGE_METRICS, age_curve, age_measures, newest_outputs)
-from tracking_nodes.evaluation.metrics import mean_values, Metric, METRICS
+    age_curve, age_measures, AGE_METRICS, newest_outputs)
+from tracking_nodes.evaluation.metrics import mean_values, Metric
 from tracking_nodes.evaluation.ope import first_target, run_pass
 from tracking_nodes.evaluation.protocols.base import Curve, Protocol, Scores, Trial
 from tracking_nodes.evaluation.protocols.ope import OnePass
 from tracking_nodes.evaluation.run import Recorder, SKIPPED, STARTED, TRACKED
 from tracking_nodes.evaluation.virtual_clock import VirtualClock
+from tracking_nodes.online.camera_motion import CameraFlow
+from tracking_nodes.online.extrapolation import COMPENSATIONS, Extrapolator
 from tracking_nodes.trackers.base import Location
 
 ONLINE, OFFLINE = 'online', 'offline'
@@ -26,8 +29,9 @@ OFFLINE_METRICS = tuple(
     Metric(f'offline_{metric.key}', f'offline {metric.name}', f'{metric.definition}; one-pass '
            'evaluation, where the camera waits', metric.low, metric.high,
            metric.higher_is_better)
-    for metric in METRICS if metric.key in ('auc', 'dp20', 'os50'))
+    for metric in OnePass.metrics if metric.key in ('auc', 'dp20', 'os50'))
 HEADLINE = ('auc', 'offline_auc', 'age_mean')
+_COMPENSATIONS = tuple(name for name in COMPENSATIONS if name != 'none')
 
 
 @dataclass(frozen=True)
@@ -36,26 +40,40 @@ class Latency(Protocol):
     The sequence's own clock goes on while the tracker computes.
 
     profile: how long each stage takes; None to take the times that are measured while it runs.
+    compensation: 'kalman' or 'flow' where each answer is extrapolated to the time that it is
+    scored at, as the node does; None where it stays as it was.
     """
 
     name: str = 'latency'
-    profile: Profile = None
+    profile: Profile | None = None
+    compensation: str | None = None
 
     summary = ('the camera does not wait for the tracker (Li et al. 2021); latency:PROFILE as on '
-               'another device')
-    metrics = tuple(sorted(METRICS + OFFLINE_METRICS + AGE_METRICS,
+               'another device; latency:kalman, latency:flow or +kalman, +flow after the profile '
+               'with the answers extrapolated')
+    metrics = tuple(sorted(OnePass.metrics + OFFLINE_METRICS + AGE_METRICS,
                            key=lambda metric: metric.key not in HEADLINE))
 
     @classmethod
     def with_option(cls, option):
         """
-        Return the protocol with simulated latencies.
+        Return the protocol with simulated latencies, compensation of them, or both.
 
-        :param option: name of a profile that the package brings, or path of a YAML file.
-        :raises SettingError: there is no such profile, or it cannot be read.
+        :param option: a profile, 'kalman' or 'flow', or a profile and one of these joined by '+';
+            a profile is the name of one that the package brings, or the path of a YAML file.
+        :raises SettingError: there is no such profile or compensation, or it cannot be read.
         """
-        profile = find_profile(option)
-        return cls(f'latency:{profile.name}', profile)
+        if option in _COMPENSATIONS:
+            return cls(f'latency:{option}', None, option)
+        name, plus, compensation = option.rpartition('+')
+        if not plus or compensation.endswith('.yaml'):
+            name, compensation = option, None
+        elif compensation not in _COMPENSATIONS:
+            raise SettingError(f'no latency compensation {compensation!r}; known: '
+                               f'{", ".join(_COMPENSATIONS)}')
+        profile = find_profile(name)
+        suffix = f'+{compensation}' if compensation else ''
+        return cls(f'latency:{profile.name}{suffix}', profile, compensation)
 
     def trials(self, sequence):
         first, last = first_target(sequence), len(sequence) - 1
@@ -79,14 +97,17 @@ class Latency(Protocol):
             # An image never overtakes another.
             arrivals = np.maximum.accumulate(sequence.stamps + delays)
         clock = VirtualClock(arrivals, trial.first)
-        worker = _Worker(tracker, clock, self._latencies(tracker, random))
-        return _follow(worker, sequence, trial, box, on_frame)
+        worker = _Worker(tracker, clock, self._latencies(tracker, random),
+                         CameraFlow() if self.compensation == 'flow' else None)
+        return _follow(worker, sequence, trial, box, Extrapolator() if self.compensation else None,
+                       on_frame)
 
     def _latencies(self, tracker, random):
         """Return what turns a stage and its measured ns into the ns that the clock moves."""
         if self.profile is None:
             return lambda stage, measured: measured
-        stages = self.profile.stages(tracker)
+        # A profile is of trackers: what looks at the camera's motion counts only where measured.
+        stages = {**self.profile.stages(tracker), 'flow': Duration(0.0)}
         return lambda stage, measured: stages[stage].draw(random)
 
     def _score_tracker(self, sequences, variant):
@@ -102,27 +123,27 @@ class Latency(Protocol):
         limits, shares = age_curve(list(ages.values()))
         curves = {**online.curves, 'age': Curve(
             'age of the answer', 'age, ms', 'share of frames', limits, shares)}
-        return Scores(mean_values(list(rows.values())), rows, curves)
+        return Scores({**mean_values(list(rows.values())), **online.overall}, rows, curves)
 
 
 class _Worker:
     """
     A tracker at work on a virtual clock, and what it has put out so far.
 
-    A box exists as soon as the tracker has located it, as a node publishes it, and the tracker is
-    free only after it has learned.
+    A box exists as soon as the tracker has located it, and the camera's motion is known where that
+    is asked for, as a node publishes it, and the tracker is free only after it has learned.
     """
 
-    def __init__(self, tracker, clock, latencies):
+    def __init__(self, tracker, clock, latencies, flow=None):
         self.clock = clock
-        self.stamps, self.available, self.answers = [], [], []
-        self._tracker, self._latencies = tracker, latencies
+        self.stamps, self.available, self.answers, self.motions = [], [], [], []
+        self._tracker, self._latencies, self._flow = tracker, latencies, flow
 
     def start(self, index, image, stamp, box):
         """Start on a box; it was known when the image was taken. Return the ns that it took."""
-        self._put_out(stamp, stamp, Location(box, 1.0, True))
         self.clock.take(index)
         begin = self.clock.now
+        self._put_out(stamp, stamp, Location(box, 1.0, True), self._motion(image, box))
         self._timed('start', lambda: self._tracker.start(image, box))
         return self.clock.now - begin
 
@@ -131,7 +152,8 @@ class _Worker:
         self.clock.take(index)
         begin = self.clock.now
         found = self._timed('locate', lambda: self._tracker.locate(image))
-        self._put_out(stamp, self.clock.now, found)
+        motion = self._motion(image, found.box)
+        self._put_out(stamp, self.clock.now, found, motion)
         watch = time.perf_counter_ns()
         changed = self._tracker.learn()
         self.clock.spend(self._latencies('learn' if changed else 'gather',
@@ -144,17 +166,23 @@ class _Worker:
         self.clock.spend(self._latencies(stage, time.perf_counter_ns() - watch))
         return result
 
-    def _put_out(self, stamp, available, answer):
+    def _motion(self, image, box):
+        if self._flow is None:
+            return None
+        return self._timed('flow', lambda: self._flow.step(image, box))
+
+    def _put_out(self, stamp, available, answer, motion):
         self.stamps.append(stamp)
         self.available.append(available)
         self.answers.append(answer)
+        self.motions.append(motion)
 
 
-def _follow(worker, sequence, trial, box, on_frame):
+def _follow(worker, sequence, trial, box, extrapolator, on_frame):
     """Return the `Run` of answers that were there at each frame's stamp."""
     recorder = Recorder(sequence, on_frame)
     ages, events = np.full(len(sequence), np.nan), np.full(len(sequence), SKIPPED, np.int8)
-    newest = 0
+    newest = known = 0
     for index, image in recorder.frames(trial.last):
         stamp, spent = int(sequence.stamps[index]), 0
         if index < trial.first:
@@ -166,7 +194,15 @@ def _follow(worker, sequence, trial, box, on_frame):
         # What is computed on later images exists later, so this frame's answer is known now.
         newest += newest_outputs([stamp], worker.stamps[newest:], worker.available[newest:])[0]
         answer, ages[index] = worker.answers[newest], (stamp - worker.stamps[newest]) / 1e9
-        recorder.keep(index, answer.box, answer.score, answer.present, spent / 1e9)
+        box = answer.box
+        if extrapolator is not None:
+            while known <= newest:
+                before = worker.answers[known]
+                extrapolator.add(worker.stamps[known], before.box, before.present,
+                                 worker.motions[known])
+                known += 1
+            box, _ = extrapolator.at(stamp)
+        recorder.keep(index, box, answer.score, answer.present, spent / 1e9)
     return replace(recorder.run(events), ages=ages)
 
 

@@ -84,7 +84,7 @@ class _Frames:
         known = has_truth(result.truth)
         boxes = repeat_missing(run.boxes)
         overlaps = np.nan_to_num(region_overlaps(boxes, result.regions, run.image_size))
-        self.overlaps, self.confidence = np.where(known, overlaps, 0), run.scores.copy()
+        self.overlaps, self.confidence = np.where(known, overlaps, 0), run.confidence
         self.overlaps[first], self.confidence[first] = 0, 0
         self.visible = int(known.sum())
         self.fps = frames_per_second(run.seconds)

@@ -1,10 +1,12 @@
 """One-pass evaluation as a protocol (Wu, Lim, Yang: Online Object Tracking, CVPR 2013)."""
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
-from tracking_nodes.evaluation.metrics import (mean_values, METRICS, PRECISION_THRESHOLDS,
-                                               score, SUCCESS_THRESHOLDS)
+from tracking_nodes.evaluation import confidence
+from tracking_nodes.evaluation.metrics import (METRICS, PRECISION_THRESHOLDS, score,
+                                               SUCCESS_THRESHOLDS)
 from tracking_nodes.evaluation.ope import first_target, run_pass
 from tracking_nodes.evaluation.protocols.base import Curve, Protocol, Scores, Trial
 
@@ -16,7 +18,7 @@ class OnePass(Protocol):
     name: str = 'ope'
 
     summary = 'one pass from the first ground truth to the end, no reset (OTB)'
-    metrics = METRICS
+    metrics: ClassVar[tuple] = METRICS + confidence.METRICS
 
     @property
     def folder(self):
@@ -35,14 +37,23 @@ class OnePass(Protocol):
         values = {name: row.values for name, row in rows.items()}
         success, precision = (np.mean([getattr(row, curve) for row in rows.values()], axis=0)
                               for curve in ('success', 'precision'))
-        return Scores(mean_values(list(values.values())), values, {
+        told = confidence.pooled_confidence(list(rows.values()))
+        curve = told and told.curve()
+        return Scores(confidence.overall_values(list(rows.values())), values, {
             'success': Curve('success', 'overlap threshold', 'share of frames',
                              SUCCESS_THRESHOLDS.tolist(), success.tolist()),
             'precision': Curve('precision', 'centre error threshold, pixels', 'share of frames',
-                               PRECISION_THRESHOLDS.tolist(), precision.tolist())})
+                               PRECISION_THRESHOLDS.tolist(), precision.tolist()),
+            **({'reliability': curve} if curve else {})})
 
     def _score_sequence(self, trials, variant):
         """Return the `Score` of one sequence from {trial name: `Result`}."""
         result, = trials.values()
-        run = result.run
-        return score(run.boxes, result.truth, run.seconds, run.image_size, variant)
+        return score_result(result, variant)
+
+
+def score_result(result, variant):
+    """Return the `Score` of one `Result` of a single pass, its score per frame judged too."""
+    run, told = result.run, confidence.Confidence.of(result)
+    scored = score(run.boxes, result.truth, run.seconds, run.image_size, variant)
+    return replace(scored, values={**scored.values, **told.values()}, confidence=told)

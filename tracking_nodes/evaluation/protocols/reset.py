@@ -13,8 +13,8 @@ from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.metrics import has_truth
 from tracking_nodes.evaluation.ope import first_target
 from tracking_nodes.evaluation.protocols.base import Protocol, Trial
-from tracking_nodes.evaluation.protocols.reset_scores import (measure, METRICS,
-                                                               score_tracker, with_ranks)
+from tracking_nodes.evaluation.protocols.reset_scores import (
+    measure, METRICS, score_tracker, with_ranks)
 from tracking_nodes.evaluation.run import FAILED, Recorder, SKIPPED, STARTED, TRACKED
 
 
@@ -89,9 +89,9 @@ class RealTime(ResetBased):
     repetitions: int = 1
     rate: float = 20.0
     grace: int = 3
-    profile: Profile = None
+    profile: Profile | None = None
 
-    summary = ("as vot, with a frame every 1/20 s: a late tracker repeats its box (VOT2017 on); "
+    summary = ('as vot, with a frame every 1/20 s: a late tracker repeats its box (VOT2017 on); '
                "'vot_realtime:PROFILE' for the latencies of another device")
 
     @classmethod

@@ -23,9 +23,9 @@ class Published:
     """
 
     boxes: np.ndarray
-    events: np.ndarray = None
-    fps: float = None
-    first_pixel: int = None
+    events: np.ndarray | None = None
+    fps: float | None = None
+    first_pixel: int | None = None
 
 
 def read_published(path, video):

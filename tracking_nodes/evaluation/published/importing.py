@@ -15,8 +15,8 @@ def import_results(source, sequences, folder, label, protocol, first_pixel=None)
     """
     Write published results into a results folder, as if this package had run them.
 
-    Scores and presence are not known, so they are 1; times only where the file has frames per
-    second.
+    Scores are not known, presence is wherever there is a box; times only where the file has
+    frames per second.
 
     :param source: the tracker's folder of results, or one file.
     :param sequences: the `Sequence`s to look for, with their ground truth.
@@ -87,7 +87,7 @@ def _run(path, sequence, trial, first_pixel):
     boxes[:trial.first] = np.nan
     seconds = np.full(count, 1 / found.fps if found.fps else 0.0)
     height, width = sequence.image(0).shape[:2]
-    run = Run(boxes, ran.astype(np.float64), ran, np.where(ran, seconds, 0), (width, height),
+    run = Run(boxes, np.full(count, np.nan), ran, np.where(ran, seconds, 0), (width, height),
               found.events)
     return run, hashlib.sha256(path.read_bytes()).hexdigest()
 

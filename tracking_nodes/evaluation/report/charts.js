@@ -122,6 +122,10 @@ function legend(figure, plot, shown) {
 function drawPlot(parent, plot, visible, width = 480, height = 320) {
   const shown = Object.keys(plot.series).filter(label => visible.has(label));
   const drawn = axes(parent, plot, shown, width, height);
+  if (plot.diagonal) {
+    node(drawn.svg, 'line', {class: 'diagonal', x1: drawn.x(0), y1: drawn.y(0), x2: drawn.x(1),
+      y2: drawn.y(1)});
+  }
   for (const label of shown) {
     const index = report.labels.indexOf(label);
     const [xs, ys] = plot.series[label];
@@ -133,6 +137,10 @@ function drawPlot(parent, plot, visible, width = 480, height = 320) {
         'text-anchor': right ? 'end' : 'start'}, label);
     } else {
       paint(node(drawn.svg, 'path', {class: 'series', d: path(xs, ys, drawn.x, drawn.y)}), index);
+      for (const [at, value] of plot.diagonal ? xs.entries() : []) {
+        node(drawn.svg, 'circle', {cx: drawn.x(value), cy: drawn.y(ys[at]), r: 3,
+          fill: report.colours[index]});
+      }
     }
   }
   if (!plot.marks || Object.keys(plot.numbers).length) legend(drawn.figure, plot, shown);

@@ -5,10 +5,12 @@ from tracking_nodes.evaluation.report.speed import SPEED
 from tracking_nodes.evaluation.report.tables import Column, Table
 
 # What tables by sequence and by tag show, where a protocol has it.
-BY_SEQUENCE = ('auc', 'ao', 'f_score', 'accuracy', 'failures', 'nt2f')
+BY_SEQUENCE = ('auc', 'ao', 'f_score', 'accuracy', 'failures', 'nt2f', 'failure_auc',
+               'calibration_error')
 BY_TAG = ('accuracy_pooled', 'failure_rate')
 # These numbers are large: pixels, milliseconds, rates.
-_ONE_DIGIT = {'cle', 'fps', 'fps_got10k', 'lost', 'age_mean', 'age_p50', 'age_p95', 'age_max'}
+_ONE_DIGIT = {'cle', 'fps', 'fps_got10k', 'lost', 'age_mean', 'age_p50', 'age_p95', 'age_max',
+              'losses', 'losses_missed', 'lost_delay'}
 
 
 def overall(scored):

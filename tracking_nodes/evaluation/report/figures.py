@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 import numpy as np
 
 # Colour and dashes by the tracker's number; the page uses the same.
-PALETTE = tuple(to_hex(colour) for colour in colormaps['tab10'].colors)
+PALETTE = tuple(to_hex(colour) for colour in colormaps['tab10'](range(10)))
 # In units of a line's width, as SVG has it: full, dashed, dash-dotted, dotted.
 DASHES = ('', '6 3', '8 3 2 3', '2 3')
 
@@ -31,7 +31,10 @@ def draw(plot, labels):
             axes.scatter(x, y, s=60, color=colour, label=text, zorder=3)
             axes.annotate(label, (x[0], y[0]), xytext=(7, 5), textcoords='offset points')
         else:
-            axes.plot(x, y, color=colour, label=text, linestyle=_line_style(index))
+            axes.plot(x, y, color=colour, label=text, linestyle=_line_style(index),
+                      marker='o' if plot.diagonal else None, markersize=4)
+    if plot.diagonal:
+        axes.axline((0, 0), (1, 1), color='grey', linestyle='dotted', linewidth=1)
     axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
     axes.margins(0.15 if plot.marks else 0)
     if plot.log_x:

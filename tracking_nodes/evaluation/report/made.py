@@ -1,7 +1,8 @@
 """Exactly what was run: what the records of the results say, by tracker."""
 
 # Keys of a record that the page shows elsewhere, or that name the record itself.
-_ELSEWHERE = {'label', 'sequence', 'attributes', 'truth', 'image_size', 'polygons', 'trial'}
+_ELSEWHERE = {'label', 'sequence', 'attributes', 'truth', 'image_size', 'polygons', 'trial',
+              'scored'}
 
 
 def what_was_run(records):

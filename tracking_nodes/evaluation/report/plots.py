@@ -10,7 +10,10 @@ from tracking_nodes.evaluation.report.tracks import numbers as rounded
 # The number that a curve's legend shows, and by which its trackers are ordered: the first that
 # the protocol has.
 NUMBERS_OF_CURVE = {'success': ('auc', 'ao'), 'precision': ('dp20',),
-                    'precision_recall': ('f_score',), 'age': ('age_mean',)}
+                    'precision_recall': ('f_score',), 'age': ('age_mean',),
+                    'reliability': ('calibration_error',)}
+# Curves of a share over what was promised: on the diagonal is what kept its promise.
+PROMISES = ('reliability',)
 # Plots of one metric over another: name, title, x and y.
 TRADE_OFFS = (('ar_ranks', 'AR ranks', 'failure_rank', 'accuracy_rank'),
               ('what_latency_costs', 'What latency costs', 'offline_auc', 'auc'))
@@ -26,7 +29,8 @@ class Plot:
     name: of its files. title, x_label, y_label: its words. series: {tracker: (x, y)}, two lists of
     equal length. numbers: {tracker: number beside its name}; empty for none. marks: points with
     names instead of lines. x_range, y_range: (low, high), or None for what the data need.
-    log_x: x is logarithmic. flip_x: x grows to the left, as ranks do.
+    log_x: x is logarithmic. flip_x: x grows to the left, as ranks do. diagonal: the line y = x is
+    drawn too, and a dot for each point of a line.
     """
 
     name: str
@@ -36,10 +40,11 @@ class Plot:
     series: dict
     numbers: dict = field(default_factory=dict)
     marks: bool = False
-    x_range: tuple = None
-    y_range: tuple = None
+    x_range: tuple | None = None
+    y_range: tuple | None = None
     log_x: bool = False
     flip_x: bool = False
+    diagonal: bool = False
 
 
 def protocol_plots(scored):
@@ -106,12 +111,15 @@ def _curve(scored, key):
     high = max(max(value for value in (*curve['y'], 0) if value is not None)
                for curve in curves.values())
     title = first['title'][0].upper() + first['title'][1:]
-    points = all(len(curve['x']) == 1 for curve in curves.values())
+    promise = key in PROMISES
+    points = not promise and all(len(curve['x']) == 1 for curve in curves.values())
+    shares = promise or (0.5 < high <= 1 and not points)
     return Plot(key, f'{title}, {scored.name}', first['x_label'],
                 first['y_label'],
                 {label: (curve['x'], curve['y']) for label, curve in curves.items()},
                 {label: value for label, value in numbers.items() if value is not None},
-                marks=points, y_range=(0, 1) if 0.5 < high <= 1 and not points else None)
+                marks=points, x_range=(0, 1) if promise else None,
+                y_range=(0, 1) if shares else None, diagonal=promise)
 
 
 def _against(scored, name, title, across, up):

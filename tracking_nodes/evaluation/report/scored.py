@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tracking_nodes.errors import TrackingError
 from tracking_nodes.evaluation import protocols, results
-from tracking_nodes.evaluation.metrics import (Metric, METRICS, PRECISION_THRESHOLDS,
+from tracking_nodes.evaluation.metrics import (Metric, PRECISION_THRESHOLDS,
                                                SUCCESS_THRESHOLDS)
 
 _FILE = 'metrics.json'
@@ -93,10 +93,11 @@ def _protocol(folder_name):
 def _read(path):
     try:
         content = json.loads(path.read_text())
-        trackers = {label: {'curves': _curves(entry), **entry}
-                    for label, entry in content['trackers'].items()}
+        trackers = content['trackers'] if 'protocol' in content else {
+            label: {**entry, 'curves': {**_curves(entry), **entry['curves']}}
+            for label, entry in content['trackers'].items()}
         declared = [Metric(**row) for row in content['metrics']] if 'metrics' in content \
-            else METRICS
+            else protocols.get('ope').metrics
         known = tuple(metric for metric in declared if any(
             entry['overall'].get(metric.key) is not None for entry in trackers.values()))
         name = content.get('protocol', 'ope')

@@ -18,7 +18,7 @@ class Column:
 
     title: str
     digits: int = 3
-    higher_is_better: bool = None
+    higher_is_better: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Outcome:
     details: the traceback of an error. made_with: versions, device and the weights' hashes.
     """
 
-    run: Run = None
+    run: Run | None = None
     error: str = ''
     details: str = ''
     made_with: dict = field(default_factory=dict)

@@ -93,8 +93,8 @@ class _Worker:
         self.place, self.job = place, None
         self._process = context.Process(target=_serve, args=(theirs, threads), daemon=True)
         # Libraries read these when they are loaded, before any of our code runs over there.
-        with _environment(OMP_NUM_THREADS=str(threads),
-                          **({'CUDA_VISIBLE_DEVICES': place} if place else {})):
+        with environment(OMP_NUM_THREADS=str(threads),
+                         **({'CUDA_VISIBLE_DEVICES': place} if place else {})):
             self._process.start()
         # With the child's the only copy, its death closes the pipe.
         theirs.close()
@@ -162,7 +162,8 @@ class _Reports:
 
 
 @contextmanager
-def _environment(**variables):
+def environment(**variables):
+    """Set variables of the environment for the processes that are started in this context."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
