@@ -6,6 +6,7 @@ import numpy as np
 from small_trackers import clip
 
 from tracking_nodes.geometry import iou
+from tracking_nodes.online.global_search import Candidates
 from tracking_nodes.trackers import redetection
 from tracking_nodes.trackers.redetection import Redetecting
 
@@ -14,7 +15,7 @@ def test_the_node_follows_a_target_that_jumped(monkeypatch):
     images, boxes = clip()
     moved, there = np.roll(images[1], 110, axis=1), boxes[1] + [110, 0, 0, 0]
     search = SimpleNamespace(start=lambda image, box: None, reset=lambda: None,
-                             search=lambda image: SimpleNamespace(boxes=there[None]))
+                             search=lambda image: Candidates(there[None], np.ones(1)))
     monkeypatch.setattr(redetection, 'GlobalSearch', lambda settings, runtime: search)
     values = {'tracker': 'edcf', 'device': 'cpu', 'edcf.redetection': True,
               'edcf.redetection_after': 2, 'init_box': ','.join(map(str, boxes[0]))}

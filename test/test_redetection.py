@@ -1,5 +1,5 @@
 """Re-detection: what a tracker says of a box elsewhere, when it is asked, and what comes of it."""
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from tracking_nodes.evaluation.report.writer import write_report
 from tracking_nodes.evaluation.running.plan import in_order, make_cells
 from tracking_nodes.geometry import clip_box, iou
 from tracking_nodes.nn import loaded
+from tracking_nodes.online.global_search import Candidates
 from tracking_nodes.parameters import specs
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import redetection, registry
@@ -30,16 +31,12 @@ IMAGE = np.zeros((100, 200, 3), np.uint8)
 TARGET = np.array([10.0, 20.0, 30.0, 40.0])
 
 
-@dataclass
-class Answer:
-    boxes: np.ndarray
-
-
 class Search:
-    """A detector with known answers, that counts what it is asked."""
+    """A detector with known answers, all as alike, that counts what it is asked."""
 
-    def __init__(self, *boxes):
+    def __init__(self, *boxes, likeness=0.9):
         self.boxes = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+        self.scores = np.full(len(self.boxes), likeness)
         self.starts, self.searches, self.resets = [], 0, 0
 
     def start(self, image, box):
@@ -47,7 +44,7 @@ class Search:
 
     def search(self, image):
         self.searches += 1
-        return Answer(self.boxes)
+        return Candidates(self.boxes, self.scores)
 
     def reset(self):
         self.resets += 1
@@ -156,6 +153,14 @@ def test_a_location_that_the_tracker_itself_calls_absent_is_not_accepted():
     tracker, _ = wrapped(Search((70, 5, 20, 20)), scores={70.0: 0.4}, redetection_after=1,
                          redetection_score=0.3)
     assert not follow(tracker, 1)[0].present
+
+
+def test_boxes_that_the_detector_itself_doubts_are_not_verified():
+    search = Search((50, 1, 9, 9), (60, 1, 9, 9), likeness=0.5)
+    search.scores[1] = 0.49
+    tracker, inner = wrapped(search, scores={60.0: 0.9}, redetection_after=1)
+    follow(tracker, 1)
+    assert [call for call in inner.calls if call[0] == 'verify'] == [('verify', 1, 50.0)]
 
 
 def test_nothing_found_is_no_error():
@@ -369,7 +374,7 @@ def test_the_detector_itself_finds_candidates_that_are_verified(name, monkeypatc
     images, boxes = clip()
     tracker = make(name, redetection=True, detector_weights='random:resnet18',
                    detector_longest=160, redetection_after=1, redetection_candidates=2,
-                   redetection_score=0.0, present_threshold=1.0)
+                   redetection_score=0.0, redetection_likeness=0.0, present_threshold=1.0)
     asked, verify = [], tracker._tracker.verify
     monkeypatch.setattr(tracker._tracker, 'verify', lambda image, box: (
         asked.append(box), replace(verify(image, box), present=len(asked) == 2))[1])

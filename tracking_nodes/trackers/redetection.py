@@ -31,6 +31,9 @@ class RedetectionSettings(GlobalSearchSettings):
     redetection_candidates: int = setting(
         3, 'best boxes of the detector that the tracker verifies, at a frame\'s cost each',
         minimum=1, maximum=64, source='cost', live=True)
+    redetection_likeness: float = setting(
+        0.5, 'the detector\'s score from which one of its boxes is verified', minimum=0.0,
+        maximum=1.0, source='the RoI head\'s own point of doubt', live=True)
     redetection_score: float = setting(
         0.6, 'the tracker\'s own score from which a box of the detector is accepted',
         minimum=0.0, maximum=1.0, live=True,
@@ -136,7 +139,9 @@ class Redetecting(Tracker):
         """Return the first `Location` that the tracker accepts, or None."""
         settings, (height, width) = self.settings, image.shape[:2]
         with stage('re-detection'):
-            for box in self._search.search(image).boxes[:settings.redetection_candidates]:
+            candidates = self._search.search(image)
+            alike = candidates.boxes[candidates.scores >= settings.redetection_likeness]
+            for box in alike[:settings.redetection_candidates]:
                 found = self._tracker.verify(image, clip_box(box, width, height))
                 if found.present and found.score >= settings.redetection_score:
                     return found
