@@ -1,10 +1,12 @@
 """Latency-aware evaluation against a simulation in steps of a millisecond, and its limits."""
 from dataclasses import replace
 
+import cv2
 from hypothesis import given, settings, strategies
 import numpy as np
 import pytest
 
+from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation import protocols
 from tracking_nodes.evaluation.latency_profile import Duration, Profile, Row
 from tracking_nodes.evaluation.measures.latency import (
@@ -65,9 +67,9 @@ def profile(start=0.0, locate=0.0, learn=0.0, gather=0.0, camera=0.0):
         Row('any', {}, {name: Duration(value) for name, value in stages.items()}),))
 
 
-def run(clip, latencies, tracker=None):
+def run(clip, latencies, tracker=None, compensation=None):
     """Return the online run of a clip under a profile."""
-    protocol = Latency('latency:test', latencies)
+    protocol = Latency('latency:test', latencies, compensation)
     [trial] = [trial for trial in protocol.trials(clip) if trial.name == ONLINE]
     return protocol.run(tracker or Reader(), clip, trial)
 
@@ -285,3 +287,144 @@ def test_named_profiles_of_the_package_are_found():
     late = protocols.get('latency:camera_30ms')
     found = late.run(Reader(), clip, late.trials(clip)[0])
     np.testing.assert_array_equal(found.boxes[:, 0], np.maximum(np.arange(10) - 1, 0))
+
+
+class MovingClip(NumberedClip):
+    """Its ground truth moves by `speed` pixels a frame, one number for every frame."""
+
+    def __init__(self, speed, rate=50):
+        super().__init__(camera_stamps(len(speed), rate=rate))
+        self.boxes[:, 2:] = 40
+        self.boxes[:, 0] = 10 + np.cumsum(speed)
+
+
+class Knowing(Reader):
+    """Answers with the ground truth of the image whose number it reads; absent in some."""
+
+    def __init__(self, boxes, absent=(), **options):
+        super().__init__(**options)
+        self._boxes, self._absent = boxes, absent
+
+    def _locate(self, image):
+        number = int(image[0, 0, 0])
+        self._seen += 1
+        return Location(self._boxes[number].copy(), 0.5, number not in self._absent)
+
+
+@pytest.mark.parametrize('late', [
+    {'camera': 60}, {'locate': 45}, {'start': 100, 'locate': 25, 'learn': 70, 'camera': 10}])
+def test_extrapolated_answers_meet_a_target_of_constant_velocity(late):
+    clip = MovingClip(np.full(80, 5.0))
+    runs = {name: run(clip, profile(**late), Knowing(clip.boxes), name)
+            for name in (None, 'kalman')}
+    overlap = {name: score(found.boxes, clip.boxes, found.seconds, found.image_size).values['auc']
+               for name, found in runs.items()}
+    assert overlap[None] < 0.8 and overlap['kalman'] > overlap[None] + 0.15
+    # Once the velocity is known; which answer is the newest, and how old, stays the same.
+    errors = {name: abs(found.boxes - clip.boxes)[30:, 0].mean() for name, found in runs.items()}
+    assert errors[None] > 10 and errors['kalman'] < 0.25 * errors[None]
+    np.testing.assert_array_equal(runs['kalman'].ages, runs[None].ages)
+    np.testing.assert_array_equal(runs['kalman'].scores, runs[None].scores)
+
+
+def test_without_latency_there_is_nothing_to_extrapolate():
+    clip = MovingClip(np.random.default_rng(0).normal(0, 4, 40))
+    found = run(clip, profile(), Knowing(clip.boxes), 'kalman')
+    np.testing.assert_allclose(found.boxes, clip.boxes, rtol=1e-12)
+
+
+def test_extrapolation_knows_nothing_of_images_that_are_not_answered_yet():
+    speed = np.full(60, 5.0)
+    late = profile(locate=30, camera=25)
+    straight, turned = (MovingClip(np.where(np.arange(60) < 30, speed, then)) for then in (5, -9))
+    runs = [run(clip, late, Knowing(clip.boxes), 'kalman').boxes for clip in (straight, turned)]
+    first = int(np.flatnonzero((runs[0] != runs[1]).any(axis=1))[0])
+    # Image 30 arrives after 25 ms, is answered 30 ms later, and the next stamp is 60 ms on.
+    assert first >= 33 and np.isfinite(runs[1]).all()
+    np.testing.assert_array_equal(runs[0][:first], runs[1][:first])
+
+
+def test_of_an_absent_target_the_last_velocity_counts_for_a_short_time():
+    clip = MovingClip(np.full(60, 4.0))
+    gone = range(30, 60)
+    frozen = clip.boxes.copy()
+    frozen[30:] = clip.boxes[29]
+    found = run(clip, profile(camera=20), Knowing(frozen, gone), 'kalman')
+    # Each answer is 20 ms old; the last with the target is that to image 29.
+    ahead = (found.boxes - frozen)[31:42, 0]
+    np.testing.assert_allclose(ahead, 200 * 0.2 * (1 - np.exp(-0.1)), rtol=0.02)
+    np.testing.assert_array_equal(found.boxes[44:], frozen[43:59])
+    assert not found.present[31:].any()
+
+
+class PanningClip(Sequence):
+    """A target at rest on textured ground, seen by a camera that stands and turns by turns."""
+
+    def __init__(self, count=80):
+        turning = np.arange(count) // 20 % 2
+        self._offset = np.cumsum(6 * turning)
+        boxes = np.tile([200.0, 60, 100, 120], (count, 1))
+        boxes[:, 0] -= self._offset
+        super().__init__('panning', boxes, camera_stamps(count, rate=50))
+
+    def images(self):
+        noise = np.random.default_rng(0).integers(0, 256, (60, 150, 3), np.uint8)
+        ground = cv2.resize(noise, (600, 240), interpolation=cv2.INTER_CUBIC)
+        for index, offset in enumerate(self._offset):
+            image = ground[:, offset:offset + 320].copy()
+            image[0, 0] = index
+            yield image
+
+
+def test_by_the_flow_a_camera_that_turns_and_stops_is_foreseen_better():
+    clip = PanningClip()
+    errors = {}
+    for name in (None, 'kalman', 'flow'):
+        found = run(clip, profile(camera=40), Knowing(clip.boxes), name)
+        errors[name] = abs(found.boxes - clip.boxes)[:, 0].mean()
+    assert errors['flow'] < 0.9 * errors['kalman'] and errors['flow'] < 0.6 * errors[None]
+
+
+def test_where_times_are_measured_the_flow_costs_its_time(monkeypatch):
+    clip = PanningClip(12)
+    clock = [0]
+
+    class Timed(latency_module.CameraFlow):
+        """Takes 30 ms."""
+
+        def step(self, image, box):
+            clock[0] += 30 * MS
+            return super().step(image, box)
+
+    monkeypatch.setattr(latency_module, 'CameraFlow', Timed)
+    monkeypatch.setattr(latency_module.time, 'perf_counter_ns', lambda: clock[0])
+    found = {name: Latency('latency:test', None, name).run(
+        Knowing(clip.boxes), clip, Latency().trials(clip)[0]) for name in ('kalman', 'flow')}
+    assert (found['kalman'].events == TRACKED).sum() == 11
+    assert (found['flow'].events == TRACKED).sum() < 8
+    assert found['flow'].seconds.max() == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize('option, profile_name, compensation', [
+    ('kalman', None, 'kalman'), ('flow', None, 'flow'), ('ideal+flow', 'ideal', 'flow'),
+    ('camera_30ms', 'camera_30ms', None)])
+def test_compensation_is_an_option_of_the_protocol(option, profile_name, compensation):
+    found = protocols.get(f'latency:{option}')
+    assert (found.profile and found.profile.name) == profile_name
+    assert found.compensation == compensation
+    assert found.name == f'latency:{option}' and found.folder == f'latency_{option}'
+    assert found.options()['compensation'] == compensation
+
+
+def test_an_unknown_compensation_is_refused_with_the_known():
+    with pytest.raises(SettingError, match="'kalmann'; known: kalman, flow"):
+        protocols.get('latency:ideal+kalmann')
+    with pytest.raises(SettingError, match='no latency profile'):
+        protocols.get('latency:kalmann')
+
+
+def test_a_profiles_path_may_hold_a_plus(tmp_path):
+    path = tmp_path / 'my+board.yaml'
+    path.write_text('device: x\ntrackers: []\n')
+    assert protocols.get(f'latency:{path}').name == 'latency:my+board'
+    assert protocols.get(f'latency:{path}+flow').name == 'latency:my+board+flow'

@@ -15,7 +15,7 @@ from tracking_nodes.evaluation.latency_profile import (
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import registry
-from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.base import Location, Runtime, Tracker
 from tracking_nodes.trackers.static import StaticTracker
 
 GOOD = """
@@ -73,12 +73,22 @@ def test_a_row_holds_for_its_settings_only():
     cls = registry.tracker_class('rman')
     # Without its weights, which only a tracker that computes needs.
     tracker = object.__new__(cls)
+    tracker.runtime = Runtime()
     for backbone, expected in (('resnet18', slow), ('alexnet', fast)):
         tracker.settings = cls.settings_class.parse({'backbone': backbone})
         assert profile.stages(tracker) is expected
     tracker.settings = cls.settings_class.parse({'backbone': 'vggm'})
     with pytest.raises(SettingError, match='p has no row for Rman'):
         profile.stages(tracker)
+
+
+@pytest.mark.parametrize('row', [Row('any', {}, {stage: Duration(1) for stage in STAGES}),
+                                 Row('static', {}, {stage: Duration(1) for stage in STAGES})])
+def test_times_of_learning_inline_do_not_hold_for_the_background(row):
+    profile = Profile('board', 'd', rows=(row,))
+    assert profile.stages(StaticTracker()) is row.stages
+    with pytest.raises(SettingError, match="'background'.*profile board; use inline"):
+        profile.stages(StaticTracker(runtime=Runtime(learning='background')))
 
 
 @pytest.mark.parametrize('change, message', [
@@ -198,6 +208,7 @@ def test_the_command_writes_a_profile_that_the_protocol_takes(tmp_path, capsys):
 
 @pytest.mark.parametrize('options, message', [
     (['--frames', '1'], '--frames 1'), (['--camera-ms', '-2'], '--camera-ms -2'),
+    (['--learning', 'background'], '--learning background'),
     (['--out', 'x.txt'], 'x.txt'), (['--tracker', 'unknown'], "no tracker 'unknown'")])
 def test_the_command_refuses_what_makes_no_profile(tmp_path, capsys, options, message):
     write_clip(tmp_path)

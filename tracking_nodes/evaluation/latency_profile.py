@@ -3,7 +3,7 @@ How long a tracker takes, stage by stage, on a device: a YAML file that a run wr
 
 The stages, all in milliseconds: `start` on the first box; `locate` in a frame; `learn`, a call
 that changed the model; `gather`, a call of learn that did not, such as one that only collected
-samples. `docs/latency.md` shows the file.
+samples. Times are of learning inline. `docs/latency.md` shows the file.
 """
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +84,13 @@ class Profile:
         """
         Return {stage: `Duration`} of a tracker.
 
-        :raises SettingError: the profile has no times of this tracker with its settings.
+        :raises SettingError: the profile has no times of this tracker with its settings, or the
+            tracker learns in the background, where updates take the time of this machine.
         """
+        if tracker.runtime.learning != 'inline':
+            raise SettingError(f'learning = {tracker.runtime.learning!r}: updates beside the '
+                               f'frames take this machine\'s time and not that of profile '
+                               f'{self.name}; use inline')
         for row in self.rows:
             if row.fits(tracker):
                 return row.stages

@@ -8,8 +8,9 @@ is relative to the target's size, as in DeepSORT (Wojke, Bewley, Paulus, ICIP 20
 camera's own motion is known, the velocity is that over the background, as in BoT-SORT (Aharon,
 Orfaig, Bobrovsky 2022, section 3.2).
 
-Only the velocity is the filter's: a box begins at the tracker's answer. The filtered position lags
-behind a target that speeds up, and on OTB's ground truth lost what the velocity won.
+Only the velocity is the filter's: a box begins at the tracker's answer, and the velocity fades.
+The filtered position lags behind a target that speeds up, and few targets go on as they are; both
+were measured on OTB, see `docs/latency.md`.
 """
 from dataclasses import dataclass
 
@@ -21,6 +22,12 @@ from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh
 COMPENSATIONS = ('none', 'kalman', 'flow')
 # Seconds; on OTB's ground truth at 30 Hz no better than a box that stays where it is beyond it.
 LIMIT = 0.25
+# Seconds; the share of a velocity that is left after so long is 1 / e.
+_FADING = 0.2
+# Seconds over which the camera's motion is averaged: a hand's shaking does not go on, a turn does.
+# Measured on OTB: better than 0, 0.3 and 1.
+_CAMERA_MEMORY = 0.1
+_STILL = np.eye(2, 3)
 # Of the squared distance between answer and prediction, in standard deviations: one in ten
 # thousand of a chi-square with four degrees of freedom is larger.
 _GATE = 23.5
@@ -63,12 +70,12 @@ class MotionFilter:
 
     def reset(self):
         """Forget all answers."""
-        self._stamp = self._camera = None
+        self._stamp, self._camera = None, np.zeros((3, 3))
         # Rows cx, cy, log w, log h; columns value and rate.
         self._mean, self._covariance = np.zeros((4, 2)), np.zeros((4, 2, 2))
         self._scale, self._answer = np.ones(4), None
 
-    def update(self, stamp, box, camera=None):
+    def update(self, stamp, box, camera=None, certain=True):
         """
         Take the answer to the next image.
 
@@ -79,6 +86,8 @@ class MotionFilter:
         :param box: (4,), x, y, w, h; None, or NaN, where the target was not seen.
         :param camera: (2, 3), the similarity that carries a pixel of the image before to where
             its piece of background is in this one; None for a camera that stands still.
+        :param certain: whether the target is believed to be there; otherwise the box is where it
+            may be, and says nothing of its velocity.
         """
         if box is not None and not (np.isfinite(box).all() and min(box[2:]) > 0):
             box = None
@@ -87,10 +96,12 @@ class MotionFilter:
             self._advance(seconds)
             self._carry(camera, seconds)
             self._stamp = stamp
-            if box is not None:
+            if box is not None and certain:
                 self._correct(box)
-        elif box is not None:
-            self._camera = None
+            elif box is not None:
+                self._answer = _measured(box)
+        elif box is not None and certain:
+            self.reset()
             self._begin(box)
             self._stamp = stamp
         else:
@@ -98,14 +109,15 @@ class MotionFilter:
 
     def at(self, stamp):
         """
-        Return where the target is at a time, the camera moving on as it did between two images.
+        Return where the target is at a time, the camera moving on as it did lately.
 
-        It comes from the last answer, or where that is missing from the filter's own position.
+        It comes from the last answer, or where that is missing from the filter's own position,
+        with a velocity that fades.
 
         :param stamp: ns; before the last image it counts as that image's.
         :return: (4,), x, y, w, h.
         """
-        seconds = max(0.0, (stamp - self._stamp) / 1e9)
+        seconds = _FADING * -np.expm1(-max(0.0, (stamp - self._stamp) / 1e9) / _FADING)
         begin = self._mean[:, 0] if self._answer is None else self._answer
         values = begin + (self._mean[:, 1] + self._camera_rate(begin[:2])) * seconds
         return cxcywh_to_xywh(np.concatenate([values[:2], np.exp(values[2:])]))
@@ -126,9 +138,7 @@ class MotionFilter:
 
     def _carry(self, camera, seconds):
         """Go over to the pixels of a new image."""
-        self._camera = None
-        if camera is None:
-            return
+        camera = _STILL if camera is None else camera
         linear, zoom = camera[:, :2], np.sqrt(np.linalg.det(camera[:, :2]))
         self._mean[:2] = linear @ self._mean[:2]
         self._mean[:2, 0] += camera[:, 2]
@@ -137,7 +147,9 @@ class MotionFilter:
         self._covariance[:2] *= zoom ** 2
         self._scale[:2] *= zoom
         if seconds > 0:
-            self._camera = camera, np.log(zoom), seconds
+            # Rates per second: of the similarity, and of log w and log h.
+            rates = np.concatenate([camera - _STILL, [[np.log(zoom), np.log(zoom), 0]]]) / seconds
+            self._camera += (1 - np.exp(-seconds / _CAMERA_MEMORY)) * (rates - self._camera)
 
     def _correct(self, box):
         self._answer, self._scale = _measured(box), _scale(box)
@@ -151,11 +163,8 @@ class MotionFilter:
         self._covariance -= gain[:, :, None] * self._covariance[:, None, :, 0]
 
     def _camera_rate(self, centre):
-        if self._camera is None:
-            return np.zeros(4)
-        camera, growth, seconds = self._camera
-        shift = camera[:, :2] @ centre + camera[:, 2] - centre
-        return np.concatenate([shift, [growth, growth]]) / seconds
+        return np.concatenate([self._camera[:2, :2] @ centre + self._camera[:2, 2],
+                               self._camera[2, :2]])
 
 
 class Extrapolator:
@@ -182,10 +191,10 @@ class Extrapolator:
 
         :param stamp: of the image, ns.
         :param box: (4,), x, y, w, h.
-        :param present: whether the target is believed to be there; otherwise only time passes.
+        :param present: whether the target is believed to be there; otherwise it teaches nothing.
         :param camera: as of `MotionFilter.update`.
         """
-        self._filter.update(stamp, box if present else None, camera)
+        self._filter.update(stamp, box, camera, present)
         self._box, self._last = box, stamp
         if present:
             self._seen = stamp
@@ -194,8 +203,7 @@ class Extrapolator:
         """
         Return the box at a time and the time it is for.
 
-        A target that was seen longer ago than the limit is where the last answer says, and one
-        seen lately moves on until the limit.
+        Where the target was seen longer ago than the limit, that is the last answer and its time.
 
         :param stamp: ns, not before the last image.
         :return: (4,), x, y, w, h, and ns.

@@ -160,6 +160,13 @@ class _Worker:
                                          time.perf_counter_ns() - watch))
         return self.clock.now - begin
 
+    def tell(self, extrapolator, outputs):
+        """Give an extrapolator some of the outputs, by their numbers."""
+        for number in outputs:
+            answer = self.answers[number]
+            extrapolator.add(self.stamps[number], answer.box, answer.present,
+                             self.motions[number])
+
     def _timed(self, stage, call):
         watch = time.perf_counter_ns()
         result = call()
@@ -196,12 +203,8 @@ def _follow(worker, sequence, trial, box, extrapolator, on_frame):
         answer, ages[index] = worker.answers[newest], (stamp - worker.stamps[newest]) / 1e9
         box = answer.box
         if extrapolator is not None:
-            while known <= newest:
-                before = worker.answers[known]
-                extrapolator.add(worker.stamps[known], before.box, before.present,
-                                 worker.motions[known])
-                known += 1
-            box, _ = extrapolator.at(stamp)
+            worker.tell(extrapolator, range(known, newest + 1))
+            known, (box, _) = newest + 1, extrapolator.at(stamp)
         recorder.keep(index, box, answer.score, answer.present, spent / 1e9)
     return replace(recorder.run(events), ages=ages)
 
