@@ -1,9 +1,10 @@
 """Device names: what is asked for is given or refused, never replaced."""
+import numpy as np
 import pytest
 import torch
 
 from tracking_nodes.errors import DeviceError
-from tracking_nodes.nn.device import memory_in_use, release_memory, resolve_device
+from tracking_nodes.nn.device import memory_in_use, release_memory, resolve_device, to_device
 
 
 def test_cpu_is_the_cpu():
@@ -49,3 +50,43 @@ def test_memory_of_a_gpu_is_counted_and_given_back():
     del block
     release_memory(device)
     assert memory_in_use(device) == before
+
+
+def test_on_a_cpu_an_array_is_not_copied():
+    array = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3), np.uint8)
+    tensor = to_device(array, torch.device('cpu'))
+    assert np.shares_memory(tensor.numpy(), array) and tensor.dtype == torch.uint8
+
+
+class Recorded:
+    """In place of a tensor: remembers what becomes of it."""
+
+    def __init__(self):
+        self.calls = []
+
+    def pin_memory(self):
+        self.calls.append('pin')
+        return self
+
+    def to(self, device, **options):
+        self.calls.append((str(device), options))
+        return self
+
+
+def test_a_gpu_gets_one_copy_that_nobody_waits_for(monkeypatch):
+    recorded = Recorded()
+    monkeypatch.setattr(torch, 'from_numpy', lambda array: recorded)
+    assert to_device(np.zeros(3), torch.device('cuda:1')) is recorded
+    assert recorded.calls == ['pin', ('cuda:1', {'non_blocking': True})]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU here')
+def test_what_arrives_on_a_gpu_is_what_was_sent():
+    device = torch.device('cuda:0')
+    for seed in range(20):
+        array = np.random.default_rng(seed).integers(0, 256, (1, 288, 288, 3), np.uint8)
+        sent = to_device(array, device)
+        # The copy is from memory of its own: the caller's may change at once.
+        expected = array.copy()
+        array[:] = 0
+        np.testing.assert_array_equal(sent.cpu().numpy(), expected)

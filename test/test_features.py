@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tracking_nodes.geometry import xywh_to_cxcywh
+from tracking_nodes.online import features as module
 from tracking_nodes.online.features import FeatureExtractor, FeatureSettings, Projection
 from tracking_nodes.trackers.base import Runtime
 
@@ -199,6 +200,20 @@ def test_the_projection_of_the_first_frame_is_kept(small):
 def test_an_image_without_any_texture_gives_finite_features(small):
     flat = np.full((120, 160, 3), 128, np.uint8)
     assert torch.isfinite(small.frame(flat, BOX).of(BOX[None])).all()
+
+
+def test_pixels_go_to_the_device_once_a_frame(monkeypatch):
+    made, sent = extractor(), []
+
+    def counted(array, device):
+        sent.append(array)
+        return torch.from_numpy(array)
+
+    monkeypatch.setattr(module, 'to_device', counted)
+    frame = made.frame(noise(), BOX)
+    frame.of(BOX + np.random.default_rng(0).normal(0, 5, (300, 4)))
+    frame.windows(BOX[None], 2.0, 9)
+    assert [array.shape for array in sent] == [(1, 160, 160, 3)]
 
 
 def test_the_image_is_left_alone(small):

@@ -16,7 +16,7 @@ from torchvision.ops import roi_align
 from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.device import (
-    convolution_type, frozen, PRECISIONS, resolve_device)
+    convolution_type, frozen, PRECISIONS, resolve_device, to_device)
 from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import Settings, setting
 
@@ -101,7 +101,7 @@ class FeatureExtractor:
         :param pixels: (N, H, W, 3) uint8, BGR.
         :return: list of (N, C, H', W') float32, one per tap.
         """
-        batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+        batch = to_device(pixels, self.device).permute(0, 3, 1, 2)
         with frozen(self.device, self._kind):
             return [m.float() for m in self.backbone(batch.float(), self.taps)]
 
