@@ -19,6 +19,12 @@ def tracker(request):
     return make(request.param)
 
 
+def with_networks(tracker):
+    """Return whether a tracker is known to learn with PyTorch; other packages' may not."""
+    name = next(name for name in NAMES if registry.tracker_class(name) is type(tracker))
+    return name in registry.names(own=True) and not isinstance(tracker, StaticTracker)
+
+
 def noise(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
@@ -63,7 +69,7 @@ def test_forgetting_a_target_frees_what_was_learned_of_it(tracker):
     tracker.reset()
     loaded = held_bytes()
     run(tracker, images, boxes[0])
-    assert held_bytes() > loaded or isinstance(tracker, StaticTracker)
+    assert held_bytes() > loaded or not with_networks(tracker)
     tracker.reset()
     assert held_bytes() == loaded
 

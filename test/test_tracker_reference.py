@@ -12,7 +12,7 @@ from tracking_nodes.parameters import specs
 from tracking_nodes.trackers import registry
 
 ROOT = Path(__file__).parents[1]
-CONFIGURED = [name for name in registry.names()
+CONFIGURED = [name for name in registry.names(own=True)
               if specs(registry.tracker_class(name).settings_class)]
 
 

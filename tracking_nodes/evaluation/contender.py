@@ -2,6 +2,7 @@
 from dataclasses import asdict, dataclass, field, replace
 import hashlib
 from importlib import metadata
+import inspect
 from pathlib import Path
 import platform
 import sys
@@ -59,7 +60,8 @@ class Contender:
 
         :raises SettingError: unknown tracker or setting.
         """
-        code = f'opencv {cv2.__version__}' if self.tracker in PEERS else code_hash()
+        code = f'opencv {cv2.__version__}' if self.tracker in PEERS else code_hash(
+            self._class())
         return {'tracker': self.tracker,
                 'settings': self._class().settings_class.parse(self.values).as_dict(),
                 'runtime': asdict(self.runtime), 'code': code}
@@ -142,13 +144,16 @@ def with_seeds(contenders, count):
         for seed in range(one.runtime.seed, one.runtime.seed + count)] for one in contenders}
 
 
-def code_hash():
-    """Return a digest of the code that trackers are made of."""
+def code_hash(tracker_class):
+    """Return a digest of the code that trackers are made of, and the module of somebody else's."""
     package = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for folder in ('trackers', 'online', 'nn'):
         for path in sorted((package / folder).rglob('*.py')):
             digest.update(path.read_bytes())
+    source = Path(inspect.getfile(tracker_class))
+    if package not in source.parents:
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]
 
 

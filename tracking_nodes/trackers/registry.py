@@ -1,8 +1,17 @@
-"""The trackers of the package by name; a tracker's module is imported only when asked for."""
+"""
+Trackers by name: those of the package, and those that other installed packages offer.
+
+Another package names its trackers as entry points of the group `tracking_nodes.trackers`. A
+tracker's module is imported only when asked for.
+"""
 from dataclasses import dataclass
+import functools
 import importlib
+from importlib import metadata
 
 from tracking_nodes.errors import SettingError
+
+GROUP = 'tracking_nodes.trackers'
 
 
 @dataclass(frozen=True)
@@ -30,9 +39,14 @@ _ENTRIES = {
 }
 
 
-def names():
-    """Return the names of all trackers."""
-    return list(_ENTRIES)
+def names(own=False):
+    """
+    Return the names of all trackers.
+
+    :param own: only of those of this package.
+    :raises SettingError: two packages offer a tracker of one name.
+    """
+    return list(_ENTRIES if own else _all())
 
 
 def summary(name):
@@ -71,6 +85,26 @@ def create(name, values=None, runtime=None):
 
 
 def _entry(name):
-    if name not in _ENTRIES:
-        raise SettingError(f'no tracker {name!r}; known: {", ".join(_ENTRIES)}')
-    return _ENTRIES[name]
+    known = _all()
+    if name not in known:
+        raise SettingError(f'no tracker {name!r}; known: {", ".join(known)}')
+    return known[name]
+
+
+def _all():
+    return {**_ENTRIES, **_offered()}
+
+
+@functools.cache
+def _offered():
+    """Return the trackers of other packages; what is installed is looked through once."""
+    offered = {}
+    for point in metadata.entry_points(group=GROUP):
+        package = point.dist.name if point.dist else point.module
+        entry = Entry(point.module, point.attr, f'of the package {package}')
+        # Seen twice where a folder stands twice on the path.
+        if point.name in _ENTRIES or offered.get(point.name, entry) != entry:
+            raise SettingError(f'{package} offers a tracker {point.name!r}, but there is another '
+                               'of that name; rename it in its entry points or uninstall it')
+        offered[point.name] = entry
+    return offered
