@@ -9,7 +9,7 @@ EXTRAS := $(if $(ROS_DISTRO),test,ros,test)
 VENV_OPTIONS := $(if $(ROS_DISTRO),--system-site-packages)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test clean
+.PHONY: help setup demo test bench pictures lint clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -21,6 +21,21 @@ demo: $(STAMP) ## Replay a bag into a tracker node over DDS, score it: out/demo/
 
 test: $(STAMP) ## Run all tests (TRACKING_DATA=... for those on real sequences)
 	@$(VENV)/bin/python -m pytest -q
+
+bench: $(STAMP) ## Measure how fast every tracker is here, beside OpenCV's: out/bench/
+	@$(VENV)/bin/tracking_benchmark bench --background --crop-frames 4 --peer csrt --peer kcf \
+	  --peer mil --peer nano --peer vit --out out/bench
+
+pictures: $(STAMP) ## Make docs/pictures anew; that of the report needs chromium
+	@$(VENV)/bin/python docs/make_pictures.py
+
+lint: $(STAMP) ## Check style as ament_flake8 and ament_pep257 do, package.xml, and types
+	@$(VENV)/bin/python -m flake8 tracking_nodes test launch interfaces docs setup.py
+	@$(VENV)/bin/python -m pydocstyle tracking_nodes test launch interfaces docs setup.py
+	@$(VENV)/bin/python -c 'from catkin_pkg.package import parse_package as parse; \
+	  parse("package.xml").validate()'
+	@! command -v xmllint > /dev/null || xmllint --noout package.xml
+	@$(VENV)/bin/python -m mypy tracking_nodes
 
 clean: ## Remove .venv and everything generated
 	rm -rf $(VENV) build out .pytest_cache *.egg-info

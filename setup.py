@@ -49,6 +49,23 @@ VOT_TOOLKIT_NEEDS = [
     'vot-trax',
 ]
 
+# As ament_flake8 and ament_pep257 depend on, and mypy.
+LINT = [
+    'catkin_pkg',
+    'flake8',
+    'flake8-blind-except',
+    'flake8-builtins',
+    'flake8-class-newline',
+    'flake8-comprehensions',
+    'flake8-deprecated',
+    'flake8-docstrings',
+    'flake8-import-order',
+    'flake8-quotes',
+    'mypy',
+    'pydocstyle',
+    'types-PyYAML',
+]
+
 setup(
     name=NAME,
     version='0.1.0',
@@ -62,7 +79,9 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
         (f'share/{NAME}/config', glob('config/*.yaml')),
+        (f'share/{NAME}/config/foxglove', glob('config/foxglove/*.json')),
         (f'share/{NAME}/config/profiles', glob('config/profiles/*.yaml')),
+        (f'share/{NAME}/config/rviz', glob('config/rviz/*.rviz')),
         (f'share/{NAME}/launch', glob('launch/*.launch.py')),
         (f'share/{NAME}/models', glob('models/*.*')),
     ],
@@ -86,10 +105,11 @@ setup(
         'ros': ROS,
         # got10k imports six without declaring it.
         'got10k': ['got10k', 'six'],
+        'lint': LINT,
         'ray': ['ray'],
         'vot': ['vot-trax'],
         'test': ['got10k', 'hypothesis', 'pytest', 'ray', 'scikit-learn', 'selenium',
-                 'setuptools', *VOT_TOOLKIT_NEEDS],
+                 'setuptools', *LINT, *VOT_TOOLKIT_NEEDS],
     },
     entry_points={'console_scripts': [
         f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',

@@ -11,7 +11,8 @@ import tracking_nodes
 PACKAGE = Path(tracking_nodes.__file__).parent
 # A part imports only parts of a lower number, and itself.
 LEVELS = {
-    'errors': 0, 'geometry': 1, 'imaging': 1, 'parameters': 1, 'nn': 2, 'online': 3,
+    'errors': 0, 'image_headers': 0, 'geometry': 1, 'imaging': 1, 'parameters': 1, 'nn': 2,
+    'online': 3,
     'sequences': 4, 'trackers': 4, 'evaluation': 5, 'training': 6, 'clients': 6, 'nodes': 6,
     'commands': 7, 'cli': 8,
 }

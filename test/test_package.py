@@ -116,7 +116,8 @@ def test_all_data_files_are_installed(setup):
     installed = {folder: set(files) for folder, files in setup.data_files}
     assert installed['share/ament_index/resource_index/packages'] == {'resource/tracking_nodes'}
     assert installed['share/tracking_nodes'] == {'package.xml'}
-    for folder in ('config', 'config/profiles', 'launch', 'models'):
+    for folder in ('config', 'config/foxglove', 'config/profiles', 'config/rviz', 'launch',
+                   'models'):
         here = {f'{folder}/{path.name}' for path in (ROOT / folder).iterdir()
                 if path.is_file() and not path.name.startswith('.')}
         assert here and installed[f'share/tracking_nodes/{folder}'] == here

@@ -178,6 +178,7 @@ def test_the_papers_schedule_is_the_default(monkeypatch):
     seen = {}
 
     class Caught:
+
         def __init__(self, options):
             self.options = seen['options'] = options
 

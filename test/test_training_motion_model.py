@@ -36,6 +36,7 @@ class Numbers(DrawnByNumber):
 
 
 class Source:
+
     def __init__(self, name):
         self.name = name
 
@@ -124,6 +125,7 @@ def moment(truth=(30.5, 20.5)):
 
 
 class One:
+
     def __init__(self, drawn):
         self.drawn = drawn
 

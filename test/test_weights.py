@@ -93,6 +93,7 @@ def test_files_that_are_no_weights_are_errors_that_name_them(name, tmp_path):
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     class Harmful:
+
         def __reduce__(self):
             return (tmp_path.joinpath('ran').write_text, ('yes',))
 

@@ -16,13 +16,11 @@ import cv2
 import numpy as np
 
 from tracking_nodes.errors import ImageError
+from tracking_nodes.image_headers import JPEG_START, PNG_START, stated_size
 
 LOGGER = logging.getLogger(__name__)
 MAXIMUM_PIXELS = 100_000_000
-JPEG_START, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
-# Start-of-frame markers; the three left out are tables.
-JPEG_FRAME_MARKERS = set(range(0xc0, 0xd0)) - {0xc4, 0xc8, 0xcc}
-PNG_START = b'\x89PNG\r\n\x1a\n'
+JPEG_SCAN, JPEG_END = b'\xff\xda', b'\xff\xd9'
 YUYV = 'yuv422_yuy2'
 CV_BRIDGE_TRIAL = (
     'import numpy; from cv_bridge.boost.cv_bridge_boost import cvtColor2; '
@@ -113,7 +111,7 @@ def decode_image(message, maximum_pixels=MAXIMUM_PIXELS):
 
 def decode_compressed(message, maximum_pixels=MAXIMUM_PIXELS):
     """
-    Return the picture of a sensor_msgs/CompressedImage, JPEG, PNG or what else OpenCV reads.
+    Return the picture of a sensor_msgs/CompressedImage, see `decode_bytes`.
 
     :param message: object with the fields of sensor_msgs/CompressedImage.
     :param maximum_pixels: largest width x height accepted.
@@ -130,14 +128,19 @@ def decode_bytes(data, maximum_pixels=MAXIMUM_PIXELS):
     """
     Return the picture that encoded bytes hold.
 
-    :param data: JPEG, PNG or what else OpenCV reads: bytes or an array of uint8.
+    :param data: JPEG, PNG, BMP, WebP, TIFF, PGM or PPM: bytes or an array of uint8.
     :param maximum_pixels: largest width x height accepted.
     :return: (H, W, 3) uint8, BGR, C-contiguous.
     :raises ImageError: damaged, cut short, or too large.
     """
     data = bytes(data)
     _check_whole(data)
-    _check_size(*_stated_size(data), maximum_pixels)
+    size = stated_size(data)
+    if size is None:
+        raise ImageError(f'compressed image of {len(data)} bytes that start with '
+                         f'{data[:8].hex(" ")} is damaged or no JPEG, PNG, BMP, WebP, TIFF, PGM '
+                         'or PPM')
+    _check_size(*size, maximum_pixels)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
@@ -145,7 +148,7 @@ def decode_bytes(data, maximum_pixels=MAXIMUM_PIXELS):
                          f'{error.err or error}') from error
     if image is None:
         raise ImageError(f'compressed image of {len(data)} bytes that start with '
-                         f'{data[:8].hex(" ")} is damaged or no JPEG or PNG')
+                         f'{data[:8].hex(" ")} is damaged')
     _check_size(image.shape[1], image.shape[0], maximum_pixels)
     if image.dtype == np.uint16:
         return _to_8_bits(image)
@@ -172,20 +175,6 @@ def _check_whole(data):
     if data.startswith(PNG_START) and b'IEND' not in data[-64:]:
         raise ImageError(f'PNG image is cut short after {len(data)} bytes: its end chunk is '
                          'missing')
-
-
-def _stated_size(data):
-    """Return (width, height) that the head of a JPEG or PNG states, (1, 1) where none is found."""
-    if data.startswith(PNG_START):
-        return int.from_bytes(data[16:20], 'big'), int.from_bytes(data[20:24], 'big')
-    place = len(JPEG_START)
-    while data.startswith(JPEG_START) and place + 9 <= len(data):
-        marker, length = data[place + 1], int.from_bytes(data[place + 2:place + 4], 'big')
-        if marker in JPEG_FRAME_MARKERS:
-            return (int.from_bytes(data[place + 7:place + 9], 'big'),
-                    int.from_bytes(data[place + 5:place + 7], 'big'))
-        place += 2 + length
-    return 1, 1
 
 
 def _pixels(message, encoding):

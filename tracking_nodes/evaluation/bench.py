@@ -24,10 +24,10 @@ class Speed:
     fps: frames per second, learning included. median, p95, p99, longest: of locate and learn
     together. start: of the first box. learning: mean of the calls of learn that changed the model,
     NaN without any and where it is learned in the background. updates, skipped: how many changed
-    the model, and how many did not begin since one was running. memory: megabytes the process took at most, the images
-    of the sequence included. gpu_memory: megabytes of tensors on the GPU at most. stages: {name:
-    mean per frame}. operations: 1e9 per call of locate, traffic: megabytes, floor: at least, see
-    `arithmetic`; NaN for trackers that PyTorch does not compute.
+    the model, and how many did not begin since one was running. memory: megabytes the process took
+    at most, the images of the sequence included. gpu_memory: megabytes of tensors on the GPU at
+    most. stages: {name: mean per frame}. operations: 1e9 per call of locate, traffic: megabytes,
+    floor: at least, see `nn.arithmetic`; NaN for trackers that PyTorch does not compute.
     """
 
     label: str

@@ -26,10 +26,10 @@ class GroundTruth:
     """
 
     boxes: np.ndarray
-    polygons: np.ndarray = None
+    polygons: np.ndarray | None = None
     tags: dict = field(default_factory=dict)
-    file: Path = None
-    lines: np.ndarray = None
+    file: Path | None = None
+    lines: np.ndarray | None = None
 
     def __len__(self):
         return len(self.boxes)

@@ -1,7 +1,7 @@
 """A sequence that is opened when something beside its name is asked for."""
 from functools import cached_property
 
-from tracking_nodes.sequences.sequence import Sequence
+from tracking_nodes.sequences.sequence import checked_name, Sequence
 
 
 class LazySequence(Sequence):
@@ -21,7 +21,7 @@ class LazySequence(Sequence):
             `arguments` and returns the `Sequence` of this name.
         """
         # The base class would need the boxes, which are not read yet.
-        self.name, self.path = name, path
+        self.name, self.path = checked_name(name), path
         self._read, self._arguments = read, arguments
 
     @cached_property

@@ -2,6 +2,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import islice
+import re
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from tracking_nodes.errors import SequenceError
 DEFAULT_RATE = 30.0
 # Not zero, because a zero stamp says that there is none.
 FIRST_STAMP = 1_000_000_000
+_INSIDE = re.compile(r'[^/\\\x00-\x1f]+')
 
 
 def camera_stamps(count, rate=DEFAULT_RATE):
@@ -21,6 +23,19 @@ def camera_stamps(count, rate=DEFAULT_RATE):
     :return: (count,) int64, nanoseconds, the first at one second.
     """
     return FIRST_STAMP + np.round(np.arange(count) * (1e9 / rate)).astype(np.int64)
+
+
+def checked_name(name):
+    """
+    Return the name of a sequence, under which its results and videos are stored.
+
+    :raises SequenceError: it would lead out of the folder it is stored in.
+    """
+    if not name or name in ('.', '..') or not _INSIDE.fullmatch(name):
+        raise SequenceError(f'{name!r} cannot name a sequence: files are stored under it, so it '
+                            'must not be empty, hold a slash, a backslash or a control '
+                            'character, or be . or ..')
+    return name
 
 
 @dataclass(frozen=True)
@@ -43,7 +58,7 @@ class Sequence(ABC):
     """
 
     def __init__(self, name, boxes, stamps, polygons=None, attributes=(), tags=None, sources=()):
-        self.name = name
+        self.name = checked_name(name)
         self.boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         self.stamps = np.asarray(stamps, dtype=np.int64)
         self.polygons = polygons

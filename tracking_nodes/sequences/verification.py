@@ -58,6 +58,7 @@ def check_sequence(sequence, quick=False):
 def _what_readers_say(findings, place):
     """Collect the log of the readers as findings: what they tolerate and what they leave out."""
     class Collector(logging.Handler):
+
         def emit(self, record):
             severity = 'warning' if record.levelno >= logging.WARNING else 'note'
             findings.append(Finding(severity, str(place), record.getMessage()))
