@@ -4,11 +4,13 @@ Drive a tracker node in a process of its own with a camera at a fixed rate, and 
     python test/measure_node.py --frames 2000 --tracker static SEQUENCE
 
 SEQUENCE is anything tracking_benchmark reads; its frames are played forwards and backwards so
-that the target moves on smoothly. Prints a table; --json FILE writes the numbers.
+that the target moves on smoothly. Prints a table; --json FILE writes the numbers. --overhead
+instead says what the node costs over the bare tracker, for static and edcf, at 640x480 and
+1920x1080, raw and JPEG: the share of the frame time that is not the tracker's.
 """
 import argparse
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 import json
 import os
@@ -30,6 +32,10 @@ from tracking_nodes.nodes.qos import RELIABLE, SENSOR_DATA
 from tracking_nodes.sequences.catalog import open_sequences
 
 _SETTLE = 2.0
+PARTS = ('queue', 'decode', 'locate', 'predict', 'publish', 'learn')
+# Outside of the tracker; what passes between the camera and the callback is not in any part.
+NODE_PARTS = ('queue', 'decode', 'predict', 'publish')
+SIZES = ((640, 480), (1920, 1080))
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,47 @@ def measure(images, box, drive, truth=None):
             **_accuracy(camera.sent, answers, truth)}
 
 
+def overhead(images, box, drive):
+    """
+    Return one row for each tracker, size and transport: times, and the node's share of them.
+
+    :param images: list of (H, W, 3) uint8 BGR, resized to each size.
+    :param box: (x, y, w, h) of the target in the first image.
+    :param drive: a `Drive` with the number of frames, the rate and the QoS.
+    :return: list of dicts of numbers; the share is that of the medians.
+    """
+    rows = []
+    for width, height in SIZES:
+        ratio = width / images[0].shape[1], height / images[0].shape[0]
+        resized = [cv2.resize(image, (width, height)) for image in images]
+        for compressed in (False, True):
+            for tracker in ('static', 'edcf'):
+                numbers = measure(resized, np.multiply(box, ratio * 2), replace(
+                    drive, tracker=tracker, compressed=compressed))
+                parts = {part: numbers[f'{part} p50 (ms)'] for part in PARTS}
+                node = sum(parts[part] for part in NODE_PARTS)
+                rows.append({
+                    'tracker': tracker, 'size': f'{width}x{height}',
+                    'transport': 'JPEG' if compressed else 'raw', **parts,
+                    'share': node / sum(parts.values()), 'answered': numbers['answered'],
+                    'sent': numbers['sent'], 'delay': numbers['delay p50 (ms)']})
+                print(_row(rows[-1]), flush=True)
+    return rows
+
+
+def _row(row):
+    cells = [row['tracker'], row['size'], row['transport'],
+             *(f'{row[part]:.2f}' for part in PARTS), f'{100 * row["share"]:.0f} %',
+             f'{row["answered"]} / {row["sent"]}', f'{row["delay"]:.1f}']
+    return f'| {" | ".join(cells)} |'
+
+
+def _overhead_head():
+    names = ['tracker', 'image', 'transport', *(f'{part} ms' for part in PARTS), 'node',
+             'answered', 'stamp to arrival ms']
+    return f'| {" | ".join(names)} |\n|{"---|" * len(names)}'
+
+
 def _start_node(drive, box):
     parameters = {'tracker': drive.tracker, 'diagnostics_period': 0.5, 'seed': 1,
                   'image_qos': 'reliable' if drive.reliable else 'sensor_data',
@@ -186,7 +233,7 @@ def _memory(diagnostics):
 
 def _costs(values, cpu, answered):
     parts = {f'{part} p50 (ms)': float(values[f'{part} p50 (ms)'])
-             for part in ('queue', 'decode', 'locate', 'publish', 'learn')}
+             for part in PARTS}
     drops = {key: int(value) for key, value in values.items()
              if key.startswith(('dropped', 'fault'))}
     return {**parts, **drops, 'buffered images': int(values['buffered images']),
@@ -215,16 +262,22 @@ def main():
     parser.add_argument('--compressed', action='store_true')
     parser.add_argument('--reliable', action='store_true', help='camera and node, both')
     parser.add_argument('--set', action='append', default=[], metavar='NAME=VALUE')
+    parser.add_argument('--overhead', action='store_true',
+                        help='the table of what the node costs over the bare tracker')
     parser.add_argument('--json', type=Path)
     arguments = parser.parse_args()
     (sequence,) = open_sequences(arguments.sequence)
     images = list(islice(sequence.images(), arguments.images))
     drive = Drive(arguments.tracker, arguments.frames, arguments.rate, arguments.compressed,
                   arguments.reliable, tuple(tuple(item.split('=', 1)) for item in arguments.set))
-    numbers = measure(images, sequence.boxes[0], drive, sequence.boxes[:len(images)])
-    numbers = {'sequence': sequence.name, **numbers}
-    for name, value in numbers.items():
-        print(f'{name:42} {value:.3f}' if isinstance(value, float) else f'{name:42} {value}')
+    if arguments.overhead:
+        print(f'load {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores\n' + _overhead_head())
+        numbers = overhead(images, sequence.boxes[0], drive)
+    else:
+        numbers = measure(images, sequence.boxes[0], drive, sequence.boxes[:len(images)])
+        numbers = {'sequence': sequence.name, **numbers}
+        for name, value in numbers.items():
+            print(f'{name:42} {value:.3f}' if isinstance(value, float) else f'{name:42} {value}')
     if arguments.json:
         arguments.json.write_text(json.dumps(numbers, indent=2))
 

@@ -13,6 +13,7 @@ from vision_msgs.msg import BoundingBox2D, Detection2DArray
 
 from tracking_nodes.errors import BoxError, ImageError
 from tracking_nodes.geometry import iou
+from tracking_nodes.nodes.candidates import choose, suitable
 from tracking_nodes.nodes.conversions import (
     box_to_message, message_to_box, nanoseconds_to_stamp, stamp_to_nanoseconds)
 from tracking_nodes.nodes.diagnostics import judge
@@ -23,9 +24,10 @@ from tracking_nodes.nodes.health import FrameTimes, Health
 from tracking_nodes.nodes.image_input import choose_transport, image_topics
 from tracking_nodes.nodes.qos import explain
 from tracking_nodes.nodes.requests import Forget, parse_box, Requests, StartRequest, TwoClicks
-from tracking_nodes.nodes.start_inputs import candidates_allowed, choose_candidate
-from tracking_nodes.nodes.target import Presence, State, Target, Thresholds
+from tracking_nodes.nodes.start_inputs import candidates_allowed
+from tracking_nodes.nodes.target import Target
 from tracking_nodes.trackers.base import Location
+from tracking_nodes.trackers.presence import Presence, State, Thresholds
 from tracking_nodes.trackers.static import StaticTracker
 
 SECOND = 1_000_000_000
@@ -90,7 +92,7 @@ def test_a_flicker_needs_a_swing_across_both_thresholds(scores):
 def test_target_numbers_every_start_and_scales_with_the_image():
     target = Target(StaticTracker(), THRESHOLDS)
     image = np.zeros((100, 200, 3), np.uint8)
-    assert target.state is State.IDLE and target.model_age() is None
+    assert target.state is State.IDLE and target.progress.age is None
     target.start(image, BOX, 'dog')
     assert (target.epoch, target.state, target.class_id) == (1, State.TRACKING, 'dog')
     assert target.follow(image) is None
@@ -223,11 +225,11 @@ def test_candidates_pass_by_policy_class_and_score():
     message = Detection2DArray(detections=[
         candidate((0, 0, 5, 5), 'car', 0.9), candidate((1, 0, 5, 5), 'dog', 0.6),
         candidate((2, 0, 5, 5), 'dog', 0.8), candidate((3, 0, 5, 5), 'dog', math.nan)])
-    box, hypothesis = choose_candidate(message, ('dog',), 0.5)
-    assert message_to_box(box.bbox)[0] == 2 and hypothesis.score == 0.8
-    assert choose_candidate(message, (), 0.5)[1].class_id == 'car'
-    assert choose_candidate(message, ('cat',), 0.0) is None
-    assert choose_candidate(message, (), 0.95) is None
+    found = choose(suitable(message, ('dog',), 0.5))
+    assert found.box[0] == 2 and found.score == 0.8
+    assert choose(suitable(message, (), 0.5)).class_id == 'car'
+    assert choose(suitable(message, ('cat',), 0.0)) is None
+    assert choose(suitable(message, (), 0.95)) is None
 
 
 @given(st.lists(st.floats(-1e4, 1e4), min_size=4, max_size=4))
@@ -311,11 +313,12 @@ def test_percentiles_and_shares_come_from_the_last_frames():
     assert health.percentiles('locate') is None and health.share_outside() is None
     for number in range(1000):
         health.frame_processed(FrameTimes(
-            queue=0, decode=0.001, locate=number / 1000, publish=0.001, learn=0, latency=None))
+            queue=0, decode=0.001, locate=number / 1000, predict=0.001, publish=0.001,
+            learn=0, latency=None))
     median, high = health.percentiles('locate', (50, 100))
     assert (median, high) == (pytest.approx(0.8495), pytest.approx(0.999))
     assert health.percentiles('latency') is None
-    assert health.share_outside() == pytest.approx(0.002 / (0.8495 + 0.002))
+    assert health.share_outside() == pytest.approx(0.003 / (0.8495 + 0.003))
 
 
 def test_rate_is_that_of_the_last_seconds():

@@ -150,6 +150,10 @@ def main(args=None):
     except TrackingError as error:
         sys.stderr.write(f'bag_evaluator: {error}\n')
         return 1
+    except OSError as error:
+        sys.stderr.write(f'bag_evaluator: {error}; what is done is kept, and the same command '
+                         'goes on from there once this is repaired\n')
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write('bag_evaluator: interrupted; what is done is kept, and the same command '
                          'goes on from there\n')

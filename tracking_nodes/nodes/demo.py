@@ -68,14 +68,12 @@ def _parser():
 def _run(options):
     bag = options.bag or sample_bag(os.environ.get('TRACKING_DATA'))
     sequence = open_sequence(bag, options.image_topic)
-    if not has_truth(sequence.boxes[:1]).all():
-        raise SequenceError(f'{bag}: the first frame has no ground truth, so there is no box to '
-                            'start on')
+    box = first_box(sequence)
     print(f'{bag}: {len(sequence)} frames over DDS into {options.tracker} ...', flush=True)
     for label in results.stored(options.out):
         results.forget(options.out, label)
     began = time.monotonic()
-    replay(bag, sequence, options)
+    replay(bag, box, options)
     seconds = time.monotonic() - began
     scores = score_folder(options.out, VARIANT)
     results.write_summary(options.out, scores, VARIANT)
@@ -105,16 +103,29 @@ def sample_bag(data):
     return bag
 
 
-def replay(bag, sequence, options):
+def first_box(sequence):
+    """
+    Return the target's box in the first frame, as the parameter `init_box` takes it.
+
+    :param sequence: a `Sequence`.
+    :raises SequenceError: its first frame has no ground truth.
+    """
+    first = sequence.boxes[:1]
+    if not has_truth(first).all():
+        raise SequenceError(f'{sequence.name}: the first frame has no ground truth, so there is '
+                            'no box to start on')
+    return ', '.join(f'{value:.3f}' for value in first[0])
+
+
+def replay(bag, box, options):
     """
     Run tracker, recorder and player until the last frame; the results folder is then written.
 
     :param bag: path of what is replayed.
-    :param sequence: the same, opened.
+    :param box: of the target in the first frame, as text.
     :param options: of the command line.
     :raises TrackingError: a process fails, or the tracker does not become active.
     """
-    box = ', '.join(f'{value:.3f}' for value in sequence.boxes[0])
     common = {'sequence': str(bag), 'image_topic': options.image_topic}
     environment = _isolated(options.out / 'log')
     processes = {}

@@ -19,6 +19,7 @@ from tracking_nodes.nodes.conversions import (
 from tracking_nodes.nodes.replay import open_sequence
 from tracking_nodes.parameters import setting, Settings
 from tracking_nodes.sequences.recording import write_recorded_detections
+from tracking_nodes.sequences.sequence import checked_name
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class DetectionRecorder(Node):
         """
         Begin to record.
 
-        :raises SettingError: nothing to write was asked for.
+        :raises TrackingError: nothing to write was asked for, or the label cannot name a folder.
         """
         super().__init__('detection_recorder')
         parameters.declare(self, RecorderSettings)
@@ -48,6 +49,7 @@ class DetectionRecorder(Node):
             raise SettingError('nothing to write: set bag or results to a folder')
         if settings.results and not settings.sequence:
             raise SettingError('results needs sequence: the bag or sequence that is replayed')
+        checked_name(settings.label)
         self._rows = []
         self._recorded = []
         self.create_subscription(Detection2DArray, 'detections', self._take,

@@ -5,11 +5,11 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from tracking_nodes.nn.device import memory_in_use
-from tracking_nodes.nodes.target import State
+from tracking_nodes.trackers.presence import State
 
 _FAULT_LASTS = 10.0
-_SEVERE = ('tracker_error', 'learn_error', 'configure', 'activate')
-_PARTS = ('queue', 'decode', 'locate', 'publish', 'learn')
+_SEVERE = ('tracker_error', 'learn_error', 'gpu_memory', 'configure', 'activate')
+_PARTS = ('queue', 'decode', 'locate', 'predict', 'publish', 'learn')
 
 
 def diagnostic_array(node_name, stamp, lifecycle, health, worker, tracker_values):
@@ -76,9 +76,13 @@ def tracker_values(settings, device, topic):
 def _worker_values(worker):
     if worker is None:
         return {}
+    progress = worker.progress
     return {'state': worker.state.value, 'target id': worker.epoch,
             'learning': 'on' if worker.learning else 'frozen',
-            'model age (s)': worker.model_age(), 'buffered images': worker.buffered}
+            'model age (s)': progress.age, 'model updates': progress.updates,
+            'model updates skipped': progress.skipped, 'model updates failed': progress.failed,
+            'model update running': 'yes' if progress.running else 'no',
+            'buffered images': worker.buffered}
 
 
 def _health_values(health):

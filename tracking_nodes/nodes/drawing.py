@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 
-from tracking_nodes.nodes.target import State
+from tracking_nodes.trackers.presence import State
 
 # BGR; chosen to differ in brightness too, for those who do not see the hue.
 COLOURS = {

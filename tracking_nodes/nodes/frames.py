@@ -8,6 +8,8 @@ NANOSECONDS = 1_000_000_000
 # A frame this much older than the node's clock cannot come from a queue: the clocks differ.
 _COMPARABLE_BEHIND = 60.0
 _COMPARABLE_AHEAD = 1.0
+# So many images in a row behind the newest, each later than the one before, were not overtaken.
+_SET_BACK = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,22 +149,29 @@ class StampOrder:
         Begin without a frame.
 
         :param jump_seconds: a step back by more than this is a clock that was set or a bag that
-            began again; a smaller one is a frame overtaken on its way.
+            began again; a smaller one is a frame overtaken on its way, unless those after it
+            stay behind as well.
         """
         self._jump = int(jump_seconds * NANOSECONDS)
         self._last = 0
+        self._behind = []
 
     def judge(self, stamp):
         """Return one of the class's five words for the next frame's stamp, ns."""
         if not stamp:
             return self.MISSING
         back = self._last - stamp
-        if 0 < back <= self._jump:
+        if 0 < back <= self._jump and not self._set_back(stamp):
             return self.OUT_OF_ORDER
-        self._last = stamp
+        self._last, self._behind = stamp, []
         if back == 0:
             return self.REPEATED
         return self.JUMPED_BACK if back > 0 else self.OK
+
+    def _set_back(self, stamp):
+        rises = self._behind and stamp > self._behind[-1]
+        self._behind = [*self._behind, stamp] if rises else [stamp]
+        return len(self._behind) >= _SET_BACK
 
 
 def age(now, stamp):

@@ -17,14 +17,16 @@ class FrameTimes:
     Where the time of one frame went, seconds.
 
     queue: from the callback to the worker. decode: message to array. locate: inside of the
-    tracker, for a frame that starts a target its start. publish: messages out. learn: inside of
-    the tracker after publishing. latency: image stamp to publishing done, None where the clocks
-    cannot be compared.
+    tracker, for a frame that starts a target its start. predict: the extrapolated answer, where
+    one is asked for. publish: messages out. learn: inside of the tracker after publishing;
+    updates in the background are not in it. latency: image stamp to the answer published, None
+    where the clocks cannot be compared.
     """
 
     queue: float
     decode: float
     locate: float
+    predict: float
     publish: float
     learn: float
     latency: float | None
@@ -166,5 +168,5 @@ class Health:
         """Return the share of the worker's time spent outside of the tracker, or None."""
         with self._lock:
             inside = sum(times.locate + times.learn for times in self._times)
-            outside = sum(times.decode + times.publish for times in self._times)
+            outside = sum(times.decode + times.predict + times.publish for times in self._times)
         return outside / (inside + outside) if inside + outside > 0 else None

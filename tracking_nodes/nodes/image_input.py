@@ -1,10 +1,13 @@
 """Images in: raw or compressed after remapping, callbacks that never block, faults in words."""
 import time
 
+import numpy as np
 from rclpy.clock import Clock, ClockType
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from tracking_nodes.errors import ImageError
 from tracking_nodes.nodes import qos
+from tracking_nodes.nodes.camera_model import camera_info_topic, CameraModel, is_rectified
 from tracking_nodes.nodes.conversions import stamp_to_nanoseconds
 from tracking_nodes.nodes.frames import Frame, FrameBuffer, NewestSlot, StampOrder
 
@@ -17,8 +20,9 @@ _STAMP_WORDS = {
     StampOrder.REPEATED: 'images repeat the stamp of the image before: two cameras on one topic, '
                          'or a driver that does not stamp every image',
     StampOrder.OUT_OF_ORDER: 'images arrive out of order: those older than the newest are dropped',
-    StampOrder.JUMPED_BACK: 'image stamps jumped back: the clock of the camera was set or a bag '
-                            'began again; boxes for earlier images are refused from now on',
+    StampOrder.JUMPED_BACK: 'image stamps jumped back: the clock of the camera was set, an image '
+                            'was stamped ahead of time, or a bag began again; boxes for earlier '
+                            'images are refused from now on',
 }
 
 
@@ -69,6 +73,10 @@ class ImageInput:
         self.slot = NewestSlot()
         self.buffer = FrameBuffer(settings.buffer_seconds, settings.buffer_megabytes * 10 ** 6)
         self.topics = image_topics(node.resolve_topic_name('image'))
+        self._camera_info = None
+        self._info_subscription = qos.subscribe(
+            node, CameraInfo, camera_info_topic(self.topics['raw']), self._take_camera_info,
+            qos.SENSOR_DATA, health)
         self._order = StampOrder()
         self._transport = None
         self._subscription = None
@@ -87,7 +95,26 @@ class ImageInput:
     def close(self):
         """Unsubscribe."""
         self._node.destroy_timer(self._timer)
+        self._node.destroy_subscription(self._info_subscription)
         self._unsubscribe()
+
+    def camera(self, size, focal_length):
+        """
+        Return the `CameraModel` of the images.
+
+        :param size: (width, height) of the image, pixels.
+        :param focal_length: of `NodeSettings`, for as long as there is no camera_info.
+        """
+        return CameraModel.of(size, focal_length, self._camera_info,
+                              is_rectified(self.topics['raw']))
+
+    def _take_camera_info(self, message):
+        size = message.width, message.height
+        model = CameraModel.of(size, 0.0, message, is_rectified(self.topics['raw']))
+        if not np.isfinite(model.rays([(0, 0)])).all():
+            raise ImageError(f'the matrix {list(message.k)} with distortion {list(message.d)} '
+                             'turns pixels into no rays')
+        self._camera_info = message
 
     def _look(self):
         publishers = {transport: self._node.count_publishers(topic)

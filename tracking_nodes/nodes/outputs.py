@@ -1,14 +1,15 @@
 """Everything the tracker node publishes, except diagnostics."""
 from sensor_msgs.msg import Image
-from std_msgs.msg import String
+from std_msgs.msg import Header, String
 from vision_msgs.msg import Detection2DArray, VisionInfo
 from visualization_msgs.msg import MarkerArray
 
 from tracking_nodes.nodes import qos
-from tracking_nodes.nodes.conversions import detection, detections, image_message
+from tracking_nodes.nodes.conversions import (
+    detection, detections, image_message, nanoseconds_to_stamp)
 from tracking_nodes.nodes.drawing import draw
 from tracking_nodes.nodes.markers import target_markers
-from tracking_nodes.nodes.target import State
+from tracking_nodes.trackers.presence import State
 
 
 class Outputs:
@@ -25,6 +26,7 @@ class Outputs:
         self._last_state = None
         self._publishers = []
         self._detections = self._publisher(Detection2DArray, '~/detections', qos.RELIABLE)
+        self._predicted = self._publisher(Detection2DArray, '~/predicted', qos.RELIABLE)
         self._state = self._publisher(String, '~/state', qos.LATCHED)
         self._vision_info = self._publisher(VisionInfo, '~/vision_info', qos.LATCHED)
         self._debug_image = self._publisher(Image, '~/debug_image', qos.RELIABLE)
@@ -72,20 +74,27 @@ class Outputs:
         :param header: of the image.
         :param target: the `Target`; without one, or while it is lost, the array is empty.
         """
-        items = []
-        if target.state in (State.TRACKING, State.UNCERTAIN):
-            location = target.location
-            items = [detection(header, location.box, min(max(location.score, 0.0), 1.0),
-                               target.class_id, str(target.epoch))]
-        self._detections.publish(detections(header, items))
+        self._detections.publish(_answer(header, target))
         self.publish_state(target.state)
 
-    def show(self, header, image, target, focal_length):
+    def predict(self, header, target, box, stamp):
+        """
+        Publish where the target is at another time than that of the image.
+
+        :param header: of the image.
+        :param target: the `Target`.
+        :param box: (x, y, w, h) at that time; None without a target.
+        :param stamp: that time, ns.
+        """
+        then = Header(stamp=nanoseconds_to_stamp(stamp), frame_id=header.frame_id)
+        self._predicted.publish(_answer(then, target, box))
+
+    def show(self, header, image, target, camera):
         """
         Publish what people look at, where somebody does.
 
         :param image: (H, W, 3) uint8 BGR, or None where it was not decoded.
-        :param focal_length: of `NodeSettings`.
+        :param camera: function from (width, height) of the image to its `CameraModel`.
         """
         if image is None:
             return
@@ -96,5 +105,15 @@ class Outputs:
         if self._markers.get_subscription_count() > 0:
             label = f'#{identity} {target.state.value}'
             self._markers.publish(target_markers(
-                header, (image.shape[1], image.shape[0]), focal_length, target.state,
+                header, camera((image.shape[1], image.shape[0])), target.state,
                 target.location, label))
+
+
+def _answer(header, target, box=None):
+    """Return the message with the target, at its own box unless another is given."""
+    if target.state not in (State.TRACKING, State.UNCERTAIN):
+        return detections(header)
+    location = target.location
+    return detections(header, [detection(
+        header, location.box if box is None else box, min(max(location.score, 0.0), 1.0),
+        target.class_id, str(target.epoch))])

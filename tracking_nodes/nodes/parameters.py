@@ -6,8 +6,10 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 
 from tracking_nodes.errors import BoxError, SettingError
 from tracking_nodes.nodes.requests import parse_box
-from tracking_nodes.nodes.target import Thresholds
+from tracking_nodes.online.extrapolation import COMPENSATIONS, LIMIT, MotionNoise
 from tracking_nodes.parameters import setting, Settings, specs
+from tracking_nodes.trackers.base import LEARNING
+from tracking_nodes.trackers.presence import Thresholds
 
 # Read once when the process starts; all other parameters can be set while unconfigured.
 READ_ONLY = ('autostart', 'diagnostics_period')
@@ -25,6 +27,12 @@ class NodeSettings(Settings):
     seed: int = setting(0, 'seed of every random draw', minimum=0, maximum=2 ** 31 - 1)
     models: str = setting(
         '', 'directory searched first for weights; empty: TRACKING_MODELS, then the package')
+    learning: str = setting(
+        'background', 'how the model is updated: inline, after the answer and before the next '
+        'image, or in the background, in a thread of its own from which the new model is taken '
+        'over between two images; an update that is due while one runs is skipped',
+        choices=LEARNING, source="measured: one in a hundred of RMAN's images took 0.79 s or "
+        'more inline, 0.10 s in the background')
     autostart: bool = setting(
         True, 'configure and activate at start; false where a lifecycle manager does it')
 
@@ -38,6 +46,11 @@ class NodeSettings(Settings):
         1.0, 'images older than this when their turn comes are dropped, seconds; 0: never',
         minimum=0.0, maximum=60.0, live=True,
         source='a robot that servoes on a second-old box is better off without it')
+
+    max_image_pixels: int = setting(
+        100_000_000, 'images that say to have more pixels than this are refused before they are '
+        'decoded', minimum=1, maximum=1_000_000_000, live=True,
+        source='three times the largest industrial cameras')
 
     init_box: str = setting(
         '', 'start on this box, "x, y, w, h" in pixels, in the next image; empty: wait',
@@ -64,23 +77,56 @@ class NodeSettings(Settings):
         '', 'classes that may start a target, separated by commas; empty: any', live=True)
     candidates_score: float = setting(
         0.5, 'the lowest score of a candidate', minimum=0.0, maximum=1.0, live=True)
+    candidates_region: str = setting(
+        '', 'a candidate starts a target only where its centre lies in this box, "x, y, w, h" in '
+        'pixels; empty: anywhere', live=True)
+    candidates_confirm: float = setting(
+        0.0, 'overlap (intersection over union) with the target, in the same image, from which a '
+        'candidate of the class and score asked for confirms it: doubts are counted anew, so that '
+        'it is not lost; 0: never', minimum=0.0, maximum=1.0, live=True)
 
     score_low: float = setting(
-        0.4, 'a score below it makes the target uncertain and, repeated, lost', minimum=0.0,
-        maximum=1.0, live=True, source='scores are calibrated so that 0.5 is the point of doubt')
+        Thresholds.low, 'a score below it makes the target uncertain and, repeated, lost',
+        minimum=0.0, maximum=1.0, live=True,
+        source='scores are calibrated so that 0.5 is the point of doubt')
     score_high: float = setting(
-        0.6, 'a score from which an uncertain or lost target counts as tracked again',
+        Thresholds.high, 'a score from which an uncertain or lost target counts as tracked again',
         minimum=0.0, maximum=1.0, live=True,
         source='as far above the point of doubt as score_low is below')
     lost_after: int = setting(
-        10, 'so many doubtful images in a row make the target lost', minimum=1, maximum=10000,
-        live=True, source='a third of a second at 30 Hz')
+        Thresholds.lost_after, 'so many doubtful images in a row make the target lost', minimum=1,
+        maximum=10000, live=True, source='a third of a second at 30 Hz')
+
+    compensation: str = setting(
+        'none', 'how ~/predicted makes up for the time an answer takes: none publishes nothing '
+        'there, kalman extrapolates the box with constant velocity, flow with the velocity over '
+        'the background and that of the camera, found by sparse optical flow',
+        choices=COMPENSATIONS, source='docs/latency.md')
+    compensation_limit: float = setting(
+        LIMIT, 'a box is extrapolated by no more than this from the last image in which the '
+        'target was seen, seconds', minimum=0.0, maximum=10.0,
+        source="measured: on OTB's ground truth no better than a box that stays, beyond it")
+    compensation_noise: float = setting(
+        MotionNoise.position, "standard deviation of the tracker's centre, and of the logarithms "
+        "of its width and height, in units of the target's size", minimum=0.001, maximum=1.0,
+        source='DeepSORT')
+    compensation_acceleration: float = setting(
+        MotionNoise.acceleration, 'how much the velocity changes: root of the spectral density of '
+        "the noise on it, in units of the target's size per s^1.5", minimum=0.001,
+        maximum=1000.0, source="DeepSORT's at 30 Hz")
+
+    state_file: str = setting(
+        '', 'file that the target is saved to twice a second and resumed from when the node is '
+        'started again; empty: none')
+    state_age: float = setting(
+        10.0, 'a saved target older than this is not resumed, seconds', minimum=0.0,
+        maximum=86400.0, source='a target that moves on is not where it was for longer')
 
     diagnostics_period: float = setting(
         1.0, 'time between two messages on /diagnostics, seconds', minimum=0.05, maximum=60.0)
     focal_length: float = setting(
-        0.0, 'focal length for the markers, pixels; 0: as long as the image is wide',
-        minimum=0.0, maximum=1e6, live=True)
+        0.0, 'focal length for the markers of a camera without camera_info, pixels; 0: as long as '
+        'the image is wide', minimum=0.0, maximum=1e6, live=True)
 
     def __post_init__(self):
         super().__post_init__()
@@ -89,6 +135,7 @@ class NodeSettings(Settings):
                                f'{self.score_high:g}; set both in one request')
         try:
             parse_box(self.init_box)
+            parse_box(self.candidates_region, 'candidates_region')
         except BoxError as error:
             raise SettingError(str(error)) from error
 
@@ -96,6 +143,11 @@ class NodeSettings(Settings):
     def thresholds(self):
         """Return the `Thresholds` of the target's state."""
         return Thresholds(self.score_low, self.score_high, self.lost_after)
+
+    @property
+    def motion_noise(self):
+        """Return the `MotionNoise` of the extrapolation."""
+        return MotionNoise(self.compensation_noise, self.compensation_acceleration)
 
 
 def descriptor(spec, reconfigurable=False):

@@ -27,10 +27,14 @@ SUBSCRIBED = (
           'the camera; remap it: `-r image:=/camera/image`'),
     Topic('image/compressed', 'sensor_msgs/msg/CompressedImage', 'image_qos',
           'instead of `image`, see image_transport; the suffix is added after remapping'),
+    Topic('camera_info', 'sensor_msgs/msg/CameraInfo', 'sensor data',
+          'beside the camera topic after remapping: `/camera/camera_info` for `/camera/image`; '
+          'for the markers'),
     Topic('~/init', 'vision_msgs/msg/Detection2D', 'reliable',
           'start on this box; its stamp is that of the image it was drawn on, 0 means the newest'),
     Topic('candidates', 'vision_msgs/msg/Detection2DArray', 'sensor data',
-          'boxes of a detector, see candidates_policy'),
+          'boxes of a detector: they start a target, see candidates_policy, and confirm it, see '
+          'candidates_confirm'),
     Topic('<image>_mouse_left', 'geometry_msgs/msg/Point', 'reliable',
           'clicks of rqt_image_view on the camera image: two opposite corners'),
     Topic('~/debug_image_mouse_left', 'geometry_msgs/msg/Point', 'reliable',
@@ -41,6 +45,9 @@ PUBLISHED = (
           'one message for every image that is answered, under the header of the image; one '
           'detection with class, score and an id that changes with each new target; none while '
           'the target is lost or there is none'),
+    Topic('~/predicted', 'vision_msgs/msg/Detection2DArray', 'reliable',
+          'with compensation: the same detection, moved to where the target is by now, under the '
+          'stamp of that time; nothing without'),
     Topic('~/state', 'std_msgs/msg/String', 'latched',
           '`idle`, `tracking`, `uncertain` or `lost`, published when it changes'),
     Topic('~/vision_info', 'vision_msgs/msg/VisionInfo', 'latched',
@@ -49,10 +56,11 @@ PUBLISHED = (
           'the image with box, state and score; drawn only while somebody subscribes'),
     Topic('~/markers', 'visualization_msgs/msg/MarkerArray', 'reliable',
           'for RViz, in the optical frame of the camera: the box one metre before the camera, the '
-          'ray through its centre, id and state; made only while somebody subscribes'),
+          'rays through its centre and its corners, id and state, by camera_info or focal_length; '
+          'made only while somebody subscribes'),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'reliable',
           'rates, latency percentiles, times by part, drops and faults by reason, age of the '
-          'model, state, device, memory, last error'),
+          'model, its updates done, skipped and failed, state, device, memory, last error'),
 )
 SERVICES = (
     Topic('~/reset', 'std_srvs/srv/Trigger', '',
@@ -61,7 +69,8 @@ SERVICES = (
           'forget the target and stay idle until `~/init`, two clicks, init_box or `~/reset`; '
           'candidates are ignored'),
     Topic('~/set_learning', 'std_srvs/srv/SetBool', '',
-          'false freezes the online update, true resumes it'),
+          'false freezes the online update, true resumes it; one that runs in the background is '
+          'still taken over'),
 )
 
 _HEAD = """# The tracker node
@@ -76,6 +85,13 @@ With `autostart` (the default) it configures and activates itself.
 
 Every answer carries the header of its image. When images come faster than the tracker answers,
 the newest one wins and the others are counted in `/diagnostics`.
+
+With `compensation` the node also publishes `~/predicted`: the box extrapolated from the stamp of
+its image to the node's clock at the moment of publishing, and stamped with that time. It is a
+topic of its own because what matches answers with images goes by the stamp of `~/detections`. A
+box is moved by compensation_limit at most, and its stamp is then that much after the image's;
+where the clock and the stamps cannot be compared, it is that of the image and so is its stamp.
+With `use_sim_time` the clock is that of the simulation. [What it is worth](latency.md).
 
 The state is a plain string because vision_msgs has no message for it and a package of its own
 messages would have to be built by everybody who listens. It is latched and published on change:
@@ -166,7 +182,7 @@ def files():
     """Return the texts of all generated files by their path in the checkout."""
     texts = {'docs/tracker_node.md': documentation(),
              'config/tracker_node.yaml': configuration()}
-    for name in registry.names():
+    for name in registry.names(own=True):
         if specs(registry.tracker_class(name).settings_class):
             texts[f'docs/trackers/{name}.md'] = tracker_documentation(name)
             texts[f'config/{name}.yaml'] = tracker_configuration(name)

@@ -17,8 +17,8 @@ class StartRequest:
 
     frame: the `Frame` it was drawn on, or None. stamp: of a frame to be found or awaited, ns, or
     None; with neither, the next frame is meant. origin: where the box came from, for messages.
-    automatic: from a detector, so only where the policy still allows it. asked: when,
-    time.monotonic().
+    automatic: from a detector, so only where the policy still allows it. identity: the detector's
+    id of the object, or ''. asked: when, time.monotonic().
     """
 
     box: np.ndarray
@@ -27,6 +27,7 @@ class StartRequest:
     frame: object = None
     stamp: int | None = None
     automatic: bool = False
+    identity: str = ''
     asked: float = field(default_factory=time.monotonic)
 
 
@@ -115,11 +116,12 @@ class TwoClicks:
         return np.array([min(x, other_x), min(y, other_y), abs(x - other_x), abs(y - other_y)])
 
 
-def parse_box(text):
+def parse_box(text, name='init_box'):
     """
     Return the box in a text of four numbers, or None for an empty one.
 
     :param text: 'x, y, w, h' in pixels, separated by commas or spaces.
+    :param name: of the parameter that holds it, for messages.
     :raises BoxError: anything else.
     """
     parts = text.replace(',', ' ').split()
@@ -127,8 +129,8 @@ def parse_box(text):
         return None
     try:
         box = as_box([float(part) for part in parts])
-    except ValueError as error:
-        raise BoxError(f'init_box = {text!r} is not four numbers "x, y, w, h"') from error
+    except (BoxError, ValueError) as error:
+        raise BoxError(f'{name} = {text!r} is not four numbers "x, y, w, h"') from error
     if not np.isfinite(box).all() or box[2] <= 0 or box[3] <= 0:
-        raise BoxError(f'init_box = {text!r} has no area or is not finite')
+        raise BoxError(f'{name} = {text!r} has no area or is not finite')
     return box

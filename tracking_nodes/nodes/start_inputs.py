@@ -2,15 +2,15 @@
 import time
 
 from geometry_msgs.msg import Point
-import numpy as np
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from tracking_nodes.errors import BoxError
 from tracking_nodes.nodes import qos
+from tracking_nodes.nodes.candidates import choose, is_usable, suitable
 from tracking_nodes.nodes.conversions import (
     best_hypothesis, message_to_box, stamp_to_nanoseconds)
 from tracking_nodes.nodes.requests import parse_box, StartRequest, TwoClicks
-from tracking_nodes.nodes.target import State
+from tracking_nodes.trackers.presence import State
 
 _ALLOWED_STATES = {
     'never': (), 'idle': (State.IDLE,), 'lost': (State.IDLE, State.LOST)}
@@ -25,24 +25,6 @@ def candidates_allowed(policy, state, held):
     :param held: whether `~/stop` asked to stay without a target.
     """
     return not held and state in _ALLOWED_STATES[policy]
-
-
-def choose_candidate(message, classes, lowest_score):
-    """
-    Return (Detection2D, hypothesis) of the best candidate, or None.
-
-    :param message: Detection2DArray of a detector.
-    :param classes: class ids that may start a target; empty: any.
-    :param lowest_score: in [0, 1].
-    """
-    best = None
-    for candidate in message.detections:
-        hypothesis = best_hypothesis(candidate, classes)
-        if hypothesis is None or not hypothesis.score >= lowest_score:
-            continue
-        if best is None or hypothesis.score > best[1].score:
-            best = candidate, hypothesis
-    return best
 
 
 class StartInputs:
@@ -89,28 +71,38 @@ class StartInputs:
 
     def _candidates(self, message):
         worker, settings = self._worker, self._worker.settings
-        if not candidates_allowed(settings.candidates_policy, worker.state, worker.held):
+        allowed = candidates_allowed(settings.candidates_policy, worker.state, worker.held)
+        if not allowed and not settings.candidates_confirm:
             return
         classes = tuple(name.strip() for name in settings.candidates_class.split(',')
                         if name.strip())
-        found = choose_candidate(message, classes, settings.candidates_score)
+        candidates = suitable(message, classes, settings.candidates_score)
+        usable = [each for each in candidates if self._is_usable(each.box, 'candidates')]
+        if settings.candidates_confirm and usable:
+            worker.confirmation.offer(stamp_to_nanoseconds(message.header.stamp), usable)
+        found = choose(usable, settings.candidates_region, worker.identity) if allowed else None
         if found is not None:
-            self._ask(message_to_box(found[0].bbox), 'candidates', message.header,
-                      found[1].class_id, automatic=True)
+            self._ask(found.box, 'candidates', message.header, found.class_id, automatic=True,
+                      identity=found.identity)
 
     def _click(self, message):
         box = self._clicks.click(message.x, message.y, time.monotonic())
         if box is not None:
             self._ask(box, 'two clicks', None, '')
 
-    def _ask(self, box, origin, header, class_id, automatic=False):
-        if not np.isfinite(box).all() or min(box[2:]) <= 0:
-            error = BoxError(f'box ({", ".join(f"{value:g}" for value in box)}) from {origin} '
-                             'has no area or is not finite; the target so far is kept')
-            self._health.fault('bad_box', str(error))
+    def _is_usable(self, box, origin):
+        if is_usable(box):
+            return True
+        error = BoxError(f'box ({", ".join(f"{value:g}" for value in box)}) from {origin} '
+                         'has no area or is not finite; the target so far is kept')
+        self._health.fault('bad_box', str(error))
+        return False
+
+    def _ask(self, box, origin, header, class_id, automatic=False, identity=''):
+        if not self._is_usable(box, origin):
             return
         stamp = stamp_to_nanoseconds(header.stamp) if header is not None else 0
         self._worker.requests.start(StartRequest(
             box, origin, class_id or self._worker.settings.class_id,
             frame=None if stamp else self._images.buffer.newest(),
-            stamp=stamp or None, automatic=automatic))
+            stamp=stamp or None, automatic=automatic, identity=identity))

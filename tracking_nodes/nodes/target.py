@@ -1,73 +1,14 @@
-"""The target of the node: its tracker, its number, and whether it is tracked, doubtful or lost."""
-from dataclasses import dataclass
-from enum import Enum
-import time
-
+"""The target of the node: its tracker, its number, and what became of it."""
 from tracking_nodes.trackers.base import Location
-
-
-class State(str, Enum):
-    """What is known of the target; the values are the words on `~/state`."""
-
-    IDLE = 'idle'
-    TRACKING = 'tracking'
-    UNCERTAIN = 'uncertain'
-    LOST = 'lost'
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """
-    When the state changes; scores between `low` and `high` never change it.
-
-    low: a score below it is a doubt. high: a score from which the target is sure.
-    lost_after: doubts in a row after which the target is lost, frames.
-    """
-
-    low: float
-    high: float
-    lost_after: int
-
-
-class Presence:
-    """The state of one target; hysteresis keeps it from flickering near a threshold."""
-
-    def __init__(self):
-        self.state = State.IDLE
-        self._doubts = 0
-
-    def begin(self):
-        """Enter `tracking`: a target was given."""
-        self.state, self._doubts = State.TRACKING, 0
-
-    def end(self):
-        """Enter `idle`: there is no target."""
-        self.state, self._doubts = State.IDLE, 0
-
-    def update(self, location, thresholds):
-        """
-        Take up the answer for one frame.
-
-        :param location: a `Location`; a target said to be absent is a doubt whatever its score.
-        :param thresholds: a `Thresholds`.
-        :return: the new `State`.
-        """
-        doubt = not location.present or location.score < thresholds.low
-        self._doubts = self._doubts + 1 if doubt else 0
-        if not doubt and location.score >= thresholds.high:
-            self.state = State.TRACKING
-        elif self._doubts >= thresholds.lost_after:
-            self.state = State.LOST
-        elif doubt and self.state is State.TRACKING:
-            self.state = State.UNCERTAIN
-        return self.state
+from tracking_nodes.trackers.presence import Presence
 
 
 class Target:
     """
     A tracker together with the target it was given last; used by one thread only.
 
-    epoch: counts the targets given, from 1. location: the last `Location`, or None.
+    epoch: counts the targets given, from 1. identity: a detector's id of the target, or ''.
+    location: the last `Location`, or None.
     """
 
     def __init__(self, tracker, thresholds):
@@ -80,11 +21,11 @@ class Target:
         self.tracker = tracker
         self.thresholds = thresholds
         self.epoch = 0
+        self.identity = ''
         self.class_id = ''
         self.location = None
         self._presence = Presence()
         self._size = None
-        self._learned_at = None
 
     @property
     def state(self):
@@ -96,13 +37,14 @@ class Target:
         """Return whether there is a target, be it lost."""
         return self.tracker.started
 
-    def start(self, image, box, class_id):
+    def start(self, image, box, class_id, identity=''):
         """
-        Begin with a new target.
+        Begin with a new target, or again with one that a detector knows as the one before.
 
         :param image: (H, W, 3) uint8 BGR.
         :param box: (x, y, w, h) in this image.
         :param class_id: what is published as its class.
+        :param identity: a detector's id of it, or ''; the same as before keeps the epoch.
         :raises BoxError: the box cannot be started on; the target so far is kept.
         """
         try:
@@ -110,11 +52,11 @@ class Target:
         finally:
             if not self.tracker.started:
                 self.forget()
-        self.epoch += 1
+        self.epoch += not identity or identity != self.identity
+        self.identity = identity
         self.class_id = class_id
         self.location = Location(box, 1.0, True)
         self._size = image.shape[1], image.shape[0]
-        self._learned_at = time.monotonic()
         self._presence.begin()
 
     def follow(self, image):
@@ -135,20 +77,26 @@ class Target:
         """Take the last location into the state."""
         self._presence.update(self.location, self.thresholds)
 
+    def confirm(self, identity):
+        """Count doubts anew, as a detector sees the target where it was, under this id or ''."""
+        self._presence.confirm()
+        self.identity = identity or self.identity
+
     def learn(self):
         """Let the tracker learn from the last image."""
-        if self.tracker.learn():
-            self._learned_at = time.monotonic()
+        self.tracker.learn()
 
     def forget(self):
         """Have no target any more; the tracker's weights stay loaded."""
         self.tracker.reset()
+        self.identity = ''
         self.location = None
         self._presence.end()
 
-    def model_age(self):
-        """Return the seconds since the model last changed, or None without a target."""
-        return time.monotonic() - self._learned_at if self.given else None
+    @property
+    def progress(self):
+        """Return the tracker's `Progress` of learning the target."""
+        return self.tracker.progress
 
 
 def _scaled(box, before, after):

@@ -16,6 +16,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.nn.device import release_memory, resolve_device
+from tracking_nodes.nn.gpu_memory import advice, is_out_of_memory
 from tracking_nodes.nodes.diagnostics import diagnostic_array, tracker_values
 from tracking_nodes.nodes.health import Health
 from tracking_nodes.nodes.image_input import ImageInput
@@ -104,12 +105,22 @@ class TrackerNode(LifecycleNode):
                                   self._health, self.settings, self._now)
         except Exception as error:
             # rclpy would drop the words of an exception; whatever it is, they have to be read.
-            self._device = None
             self._health.fault('configure', f'{type(error).__name__}: {error}; the node stays '
-                               'unconfigured: set the parameter right and configure it again')
-            return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f'{self.settings.tracker} is ready on {self._device}')
-        return super().on_configure(state)
+                               f'unconfigured: {self._remedy(error)} and configure it again')
+        else:
+            self.get_logger().info(f'{self.settings.tracker} is ready on {self._device}')
+            return super().on_configure(state)
+        # Outside of the handler: the traceback would keep the tensors alive.
+        self.release(0.0)
+        self._device = None
+        return TransitionCallbackReturn.FAILURE
+
+    def _remedy(self, error):
+        if not is_out_of_memory(error):
+            return 'set the parameter right'
+        name = self.settings.tracker
+        settings_class = registry.tracker_class(name).settings_class
+        return advice(name, read(self, settings_class, f'{name}.'))
 
     def on_activate(self, state):
         """Subscribe and answer images."""
@@ -173,7 +184,8 @@ class TrackerNode(LifecycleNode):
             self.get_logger().warning('half precision needs a GPU: float32 on the CPU')
         cls = registry.tracker_class(settings.tracker)
         values = read(self, cls.settings_class, f'{settings.tracker}.').as_dict()
-        runtime = Runtime(str(self._device), half, settings.seed, settings.models)
+        runtime = Runtime(str(self._device), half, settings.seed, settings.models,
+                          settings.learning)
         tracker = registry.create(settings.tracker, values, runtime)
         tracker.warm_up()
         return tracker

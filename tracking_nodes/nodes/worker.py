@@ -5,10 +5,15 @@ import traceback
 
 from tracking_nodes.errors import BoxError, ImageError
 from tracking_nodes.imaging import decode_compressed, decode_image
+from tracking_nodes.nn.device import resolve_device
+from tracking_nodes.nn.gpu_memory import advice, is_out_of_memory, with_room
+from tracking_nodes.nodes.candidates import Confirmation
+from tracking_nodes.nodes.compensation import Compensation
 from tracking_nodes.nodes.frames import age, explain_clock, NANOSECONDS, spread
 from tracking_nodes.nodes.health import FrameTimes
-from tracking_nodes.nodes.requests import Forget, Requests
+from tracking_nodes.nodes.requests import Forget, Requests, StartRequest
 from tracking_nodes.nodes.start_inputs import candidates_allowed
+from tracking_nodes.nodes.state_file import StateFile
 
 _WAIT_FOR_FRAME = 0.1
 _WAIT_FOR_STAMP = 2.0
@@ -38,6 +43,9 @@ class Worker:
         self.learning = True
         self.held = False
         self.requests = Requests()
+        self.confirmation = Confirmation()
+        self._saved = StateFile(settings.state_file, settings.state_age, health)
+        self._compensation = Compensation(settings)
         self._images = None
         # The frame of the last start, until the target was followed from there to now.
         self._behind = None
@@ -55,6 +63,11 @@ class Worker:
         return self._target.given or self.requests.start_pending
 
     @property
+    def identity(self):
+        """Return a detector's id of the target, or ''."""
+        return self._target.identity
+
+    @property
     def epoch(self):
         """Return the number of the target given last; 0 before the first."""
         return self._target.epoch
@@ -64,9 +77,10 @@ class Worker:
         """Return how many frames are kept for late boxes."""
         return len(self._images.buffer) if self._images else 0
 
-    def model_age(self):
-        """Return the seconds since the model last changed, or None without a target."""
-        return self._target.model_age()
+    @property
+    def progress(self):
+        """Return the `Progress` of learning the target."""
+        return self._target.progress
 
     def start(self, images):
         """Begin to answer the frames of an `ImageInput`."""
@@ -94,8 +108,23 @@ class Worker:
                 self._step(self._images.slot.take(_WAIT_FOR_FRAME))
             except Exception as error:
                 # Whatever a message or a tracker brings about, the next frame is answered.
-                self._health.dropped('tracker_error')
-                self._health.fault('tracker_error', _describe(error, 'the frame is not answered'))
+                self._health.dropped(
+                    self._fault('tracker_error', error, 'the frame is not answered'))
+
+    def _fault(self, reason, error, consequence):
+        """Count an error of the tracker; return the reason it is counted under."""
+        if is_out_of_memory(error):
+            reason = 'gpu_memory'
+            consequence += f'; {advice(self.settings.tracker, self._target.tracker.settings)}'
+        self._health.fault(reason, f'{type(error).__name__}: {error}; {consequence}\n'
+                           + traceback.format_exc())
+        return reason
+
+    def _with_room(self, work, *arguments):
+        return with_room(
+            resolve_device(self._target.tracker.runtime.device),
+            lambda error: self._fault('gpu_memory', error, 'it is tried once more'),
+            work, *arguments)
 
     def _step(self, frame):
         self._target.thresholds = self.settings.thresholds
@@ -108,7 +137,7 @@ class Worker:
             return
         times = _Stopwatch(frame)
         image = None
-        if self._target.given or request or self._outputs.want_image:
+        if self._target.given or request or self._outputs.want_image or self._saved.pending:
             try:
                 image = self._decode(frame)
             except ImageError as error:
@@ -118,24 +147,44 @@ class Worker:
                     self.requests.keep(request)
                 return
         times.lap('decode')
+        if self._saved.pending:
+            request = self._resume(request, image, frame)
         answered = request is not None and self._start_target(request, frame, image)
         followed = self._target.given and not answered
         if followed:
             self._catch_up(frame)
             self._follow(image)
+            self._confirm()
             self._target.judge()
         times.lap('locate')
+        self.confirmation.remember(frame.stamp, self._target)
         self._outputs.publish(frame.header, self._target)
         latency = age(self._now()[0], frame.stamp)
-        self._outputs.show(frame.header, image, self._target, self.settings.focal_length)
+        times.lap('publish')
+        if self._compensation.wanted:
+            self._predict(frame, image, followed)
+        times.lap('predict')
+        self._outputs.show(frame.header, image, self._target, self._camera)
+        self._saved.keep(image, self._target)
         times.lap('publish')
         if followed and self.learning:
             self._learn()
         times.lap('learn')
         self._health.frame_processed(times.result(latency))
 
+    def _resume(self, request, image, frame):
+        """Return the request to go on with a saved target; one given by hand is better."""
+        saved = self._saved.hand_back(image)
+        if saved is None or (request is not None and request.origin != 'init_box'):
+            return request
+        # The start counts it up again.
+        self._target.epoch = saved.epoch - 1
+        return StartRequest(saved.box, 'state_file', saved.class_id, frame=frame,
+                            identity=saved.identity)
+
     def _forget(self, how):
         self._target.forget()
+        self._compensation.reset()
         self.held = how is Forget.STOP
         self._outputs.publish_state(self._target.state)
 
@@ -158,17 +207,36 @@ class Worker:
 
     def _decode(self, frame):
         decode = decode_compressed if frame.compressed else decode_image
-        return decode(frame.message)
+        return decode(frame.message, self.settings.max_image_pixels)
+
+    def _camera(self, size):
+        return self._images.camera(size, self.settings.focal_length)
+
+    def _confirm(self):
+        if self.settings.candidates_confirm:
+            self.confirmation.judge(self._target, self.settings.candidates_confirm,
+                                    self.settings.init_tolerance)
+
+    def _predict(self, frame, image, followed):
+        box, stamp = None, frame.stamp
+        if followed:
+            self._compensation.take(frame.stamp, image, self._target.location)
+        if self._target.given:
+            box, stamp = self._compensation.at(frame.stamp, self._now()[0])
+        self._outputs.predict(frame.header, self._target, box, stamp)
 
     def _learn(self):
         try:
             self._target.learn()
         except Exception as error:
-            self._health.fault('learn_error', _describe(error, 'the model may be half updated'))
+            beside = self._target.tracker.runtime.learning == 'background'
+            self._fault('learn_error', error, 'the model stays as it was' if beside else
+                        'the model may be half updated')
 
     def _follow(self, image):
-        before = self._target.follow(image)
+        before = self._with_room(self._target.follow, image)
         if before:
+            self._compensation.reset()
             self._health.inform(
                 f'the images changed from {before[0]}x{before[1]} to '
                 f'{image.shape[1]}x{image.shape[0]}; the target is followed at the new size')
@@ -184,7 +252,10 @@ class Worker:
                 self.requests.keep(request)
                 return False
             first = image if drawn_on is frame else self._decode(drawn_on)
-            self._target.start(first, request.box, request.class_id)
+            self._with_room(self._target.start, first, request.box, request.class_id,
+                            request.identity)
+            self._compensation.reset()
+            self._compensation.take(drawn_on.stamp, first, self._target.location)
         except (BoxError, ImageError) as error:
             self._health.fault('bad_box', f'{request.origin}: {error}; the target so far is kept')
             return False
@@ -225,9 +296,14 @@ class Worker:
             if self._stopping.is_set():
                 return
             try:
-                self._follow(self._decode(past))
+                self._follow_past(past)
             except ImageError as error:
                 self._health.fault('bad_image', f'{self._images.topic}: {error}')
+
+    def _follow_past(self, frame):
+        image = self._decode(frame)
+        self._follow(image)
+        self._compensation.take(frame.stamp, image, self._target.location)
 
 
 class _Stopwatch:
@@ -239,15 +315,11 @@ class _Stopwatch:
 
     def lap(self, part):
         now = time.monotonic()
-        self._parts[part] = now - self._last
+        self._parts[part] = self._parts.get(part, 0.0) + now - self._last
         self._last = now
 
     def result(self, latency):
         return FrameTimes(latency=latency, **self._parts)
-
-
-def _describe(error, consequence):
-    return f'{type(error).__name__}: {error}; {consequence}\n{traceback.format_exc()}'
 
 
 def _no_such_frame(stamp, oldest, newest):

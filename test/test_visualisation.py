@@ -1,0 +1,81 @@
+"""The layouts for RViz and Foxglove: they show topics and fields that the node really has."""
+from importlib import import_module
+import json
+from pathlib import Path
+import re
+
+from node_harness import Bench, wait
+import yaml
+
+CONFIG = Path(__file__).resolve().parent.parent / 'config'
+# What the displays of RViz and the panels of Foxglove take.
+TYPES = {'rviz_default_plugins/Image': 'sensor_msgs/msg/Image',
+         'rviz_default_plugins/MarkerArray': 'visualization_msgs/msg/MarkerArray',
+         'Image': 'sensor_msgs/msg/Image', '3D': 'visualization_msgs/msg/MarkerArray',
+         'DiagnosticSummary': 'diagnostic_msgs/msg/DiagnosticArray',
+         'StateTransitions': 'std_msgs/msg/String',
+         'Plot': 'vision_msgs/msg/Detection2DArray'}
+
+
+def published():
+    """Return {topic: type} of a running node named /tracker."""
+    with Bench() as bench:
+        topics = wait(lambda: bench.client.get_publisher_names_and_types_by_node('tracker', '/'))
+    return {name: types[0] for name, types in topics}
+
+
+def message_class(name):
+    """Return the class of a type written as package/msg/Name."""
+    package, _, kind = name.split('/')
+    return getattr(import_module(f'{package}.msg'), kind)
+
+
+def type_of_field(kind, path):
+    """Return the type of a field given as in a Foxglove message path, such as a[0].b."""
+    for part in path.split('.'):
+        name, index = re.fullmatch(r'(\w+)(\[\d+\])?', part).groups()
+        kind = message_class(kind).get_fields_and_field_types()[name]
+        if index:
+            kind = re.fullmatch(r'sequence<(.*)>', kind).group(1)
+        if '/' in kind:
+            kind = '{}/msg/{}'.format(*kind.split('/'))
+    return kind
+
+
+def test_rviz_shows_topics_of_the_node_with_the_reliability_they_are_offered_with():
+    layout = yaml.safe_load((CONFIG / 'rviz' / 'tracker.rviz').read_text())
+    topics = published()
+    shown = {display['Class']: display['Topic']
+             for display in layout['Visualization Manager']['Displays'] if 'Topic' in display}
+    assert set(shown) == {'rviz_default_plugins/Image', 'rviz_default_plugins/MarkerArray'}
+    for display, topic in shown.items():
+        assert topics[topic['Value']] == TYPES[display]
+        assert (topic['Reliability Policy'], topic['Durability Policy']) == (
+            'Reliable', 'Volatile')
+
+
+def test_foxglove_shows_topics_and_fields_of_the_node():
+    layout = json.loads((CONFIG / 'foxglove' / 'tracker.json').read_text())
+    topics, panels = published(), layout['configById']
+    named = {panel.split('!')[0]: config for panel, config in panels.items()}
+    image = named['Image']['imageMode']['imageTopic']
+    assert topics[image] == TYPES['Image']
+    for topic in named['3D']['topics']:
+        assert topics[topic] == TYPES['3D']
+    assert topics[named['DiagnosticSummary']['topicToRender']] == TYPES['DiagnosticSummary']
+    for panel, kind in (('StateTransitions', 'string'), ('Plot', 'double')):
+        (path,) = named[panel]['paths']
+        topic, fields = path['value'].split('.', 1)
+        assert topics[topic] == TYPES[panel]
+        assert type_of_field(topics[topic], fields) == kind
+
+
+def test_every_panel_of_the_foxglove_layout_has_its_place():
+    layout = json.loads((CONFIG / 'foxglove' / 'tracker.json').read_text())
+
+    def places(part):
+        if isinstance(part, str):
+            return [part]
+        return places(part['first']) + places(part['second'])
+
+    assert sorted(places(layout['layout'])) == sorted(layout['configById'])
