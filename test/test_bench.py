@@ -103,7 +103,7 @@ def test_the_command_writes_one_row_for_every_tracker(tmp_path, capsys):
     assert rows['mil']['median'] > rows['static']['median'] > 0
 
 
-def test_trackers_are_measured_on_both_feature_paths_and_in_both_ways_to_learn(monkeypatch, tmp_path):
+def test_trackers_are_measured_on_both_paths_and_in_both_ways_to_learn(monkeypatch, tmp_path):
     seen = []
 
     def measured(contender, sequence, frames, rate, threads):

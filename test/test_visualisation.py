@@ -17,11 +17,15 @@ TYPES = {'rviz_default_plugins/Image': 'sensor_msgs/msg/Image',
          'Plot': 'vision_msgs/msg/Detection2DArray'}
 
 
-def published():
-    """Return {topic: type} of a running node named /tracker."""
+def published(shown):
+    """Return {topic: type} of a running node named /tracker, which has those that are shown."""
+    def found():
+        topics = dict(bench.client.get_publisher_names_and_types_by_node('tracker', '/'))
+        # Publishers are discovered one by one.
+        return set(shown) <= set(topics) and topics
+
     with Bench() as bench:
-        topics = wait(lambda: bench.client.get_publisher_names_and_types_by_node('tracker', '/'))
-    return {name: types[0] for name, types in topics}
+        return {name: types[0] for name, types in wait(found).items()}
 
 
 def message_class(name):
@@ -44,9 +48,9 @@ def type_of_field(kind, path):
 
 def test_rviz_shows_topics_of_the_node_with_the_reliability_they_are_offered_with():
     layout = yaml.safe_load((CONFIG / 'rviz' / 'tracker.rviz').read_text())
-    topics = published()
     shown = {display['Class']: display['Topic']
              for display in layout['Visualization Manager']['Displays'] if 'Topic' in display}
+    topics = published([topic['Value'] for topic in shown.values()])
     assert set(shown) == {'rviz_default_plugins/Image', 'rviz_default_plugins/MarkerArray'}
     for display, topic in shown.items():
         assert topics[topic['Value']] == TYPES[display]
@@ -56,8 +60,11 @@ def test_rviz_shows_topics_of_the_node_with_the_reliability_they_are_offered_wit
 
 def test_foxglove_shows_topics_and_fields_of_the_node():
     layout = json.loads((CONFIG / 'foxglove' / 'tracker.json').read_text())
-    topics, panels = published(), layout['configById']
-    named = {panel.split('!')[0]: config for panel, config in panels.items()}
+    named = {panel.split('!')[0]: config for panel, config in layout['configById'].items()}
+    topics = published([named['Image']['imageMode']['imageTopic'], *named['3D']['topics'],
+                        named['DiagnosticSummary']['topicToRender'],
+                        *(named[panel]['paths'][0]['value'].split('.', 1)[0]
+                          for panel in ('StateTransitions', 'Plot'))])
     image = named['Image']['imageMode']['imageTopic']
     assert topics[image] == TYPES['Image']
     for topic in named['3D']['topics']:
