@@ -71,6 +71,20 @@ def test_demo_answers_every_frame_and_leaves_all_files(bag, tmp_path, capfd):
         assert (out / file).stat().st_size > 1000 and str(out / file) in said
 
 
+def test_the_chain_over_dds_gives_the_numbers_of_the_offline_evaluation(bag, tmp_path):
+    chain, offline = tmp_path / 'chain', tmp_path / 'offline'
+    assert demo.main(['--bag', str(bag), '--tracker', 'edcf', '--out', str(chain)]) == 0
+    # A process of its own, as the node has: threads are as many.
+    subprocess.run([sys.executable, '-m', 'tracking_nodes.cli', 'run', '--tracker', 'edcf',
+                    '--device', 'auto', '--out', str(offline), str(bag)], check=True)
+    boxes, expected = (read_boxes(folder / 'edcf' / 'clip.txt') for folder in (chain, offline))
+    assert len(np.unique(expected, axis=0)) == FRAMES
+    np.testing.assert_allclose(boxes, expected, rtol=0, atol=2e-3)
+    scores = [json.loads((folder / 'summary.json').read_text())['edcf']['overall']['auc']
+              for folder in (chain, offline)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-9)
+
+
 def test_demo_ends_at_once_with_a_tracker_that_cannot_start(bag, tmp_path, capfd):
     assert demo.main(['--bag', str(bag), '--tracker', 'nonesuch',
                       '--out', str(tmp_path / 'out')]) == 1
