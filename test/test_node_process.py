@@ -8,13 +8,14 @@ import threading
 import time
 
 from measure_node import Drive, measure
-from node_harness import Answer, Client, coded_image, start_node, wait
+from node_harness import Answer, Client, coded_image, SECOND, start_node, wait
 import numpy as np
 import pytest
 from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
 
 from tracking_nodes.sequences.catalog import open_sequences
 
@@ -99,6 +100,61 @@ def test_a_tracker_deep_in_a_frame_does_not_hold_up_the_end(client, start):
     status, errors = finish(process, signal.SIGTERM, within=2.0)
     assert status == 0 and 'Traceback' not in errors
     assert len(client.answers) == 1
+
+
+def test_a_node_lives_through_all_that_a_camera_does_wrong(client, start):
+    process = start('-p', 'tracker:=frame_code', '-p', 'init_box:="100 80 40 30"', '-p',
+                    'image_qos:=reliable', '-p', 'diagnostics_period:=0.2', '-p', 'max_age:=0.0')
+    newest, number = time.time_ns(), 0
+
+    def ask(step=SECOND // 30, **size):
+        """Send the next image, `step` ns later, and return its `Answer`."""
+        nonlocal newest, number
+        newest, number = newest + step, number + 1
+        client.answers.clear()
+        client.send(coded_image(number, **size), newest)
+        wait(lambda: client.answers)
+        answer = Answer.of(client.answers[0])
+        assert (answer.stamp, answer.identity) == (newest, '1')
+        return answer
+
+    ask()
+    # It stops and comes back, twice.
+    for _ in range(2):
+        client.destroy_publisher(client.image)
+        wait(lambda: client.count_publishers('/image') == 0)
+        client.image = client.create_publisher(Image, '/image', 10)
+        wait(lambda: client.image.get_subscription_count() == 1)
+        time.sleep(0.5)
+        assert ask().box[1] == number
+    # Other resolutions: the target is scaled with the image.
+    height, width = coded_image(1).shape[:2]
+    before = ask().box[0]
+    for factor in (2, 1):
+        answer = ask(height=factor * height, width=factor * width)
+        assert answer.box[2] == 40 * factor and answer.box[0] == pytest.approx(before * factor)
+    # Back in time by an hour, ahead by ten.
+    for step in (-3600 * SECOND, 36000 * SECOND):
+        ask(step)
+        assert ask().box[1] == number
+    # Duplicated and overtaken stamps are dropped or answered, and counted; none harms the next.
+    for _ in range(20):
+        for late in (0, SECOND // 20):
+            client.send(coded_image(number), newest - late)
+            time.sleep(0.02)
+    wait(lambda: int(client.status()[2].get('dropped: out_of_order', 0)) == 20)
+    ask()
+    # A flood at 300 Hz, ten times what the camera gave before.
+    client.answers.clear()
+    for _ in range(300):
+        newest, number = newest + SECOND // 300, number + 1
+        client.send(coded_image(number), newest)
+        time.sleep(1 / 300)
+    wait(lambda: client.answers and Answer.of(client.answers[-1]).stamp == newest)
+    assert Answer.of(client.answers[-1]).box[1] == number
+    assert ask().box[1] == number and process.poll() is None
+    status, errors = finish(process, signal.SIGTERM, within=2.0)
+    assert status == 0 and 'Traceback' not in errors
 
 
 def test_a_wrong_parameter_ends_the_process_with_the_reason():
