@@ -1,4 +1,5 @@
 """What the tests of the node share: coded images, a tracker that reads them, a running node."""
+from contextlib import contextmanager
 from dataclasses import dataclass
 import os
 from pathlib import Path
@@ -309,6 +310,24 @@ class Bench:
             return self.client.diagnostics and check(*self.client.status())
         wait(passing)
         return self.client.status()
+
+
+@contextmanager
+def spun_client():
+    """Return a `Client` that an executor spins in a thread of its own."""
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    node, executor = Client(context), SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin, daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.shutdown(context=context)
+        thread.join(5)
 
 
 def wait(check, timeout=10.0):

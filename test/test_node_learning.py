@@ -3,10 +3,8 @@ import signal
 import threading
 import time
 
-from node_harness import Bench, Client, start_node, wait
+from node_harness import Bench, spun_client, start_node, wait
 import pytest
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from small_trackers import clip, quick
 
 from tracking_nodes.errors import SettingError
@@ -101,18 +99,8 @@ def test_freezing_begins_no_more_updates():
 
 @pytest.fixture
 def client():
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node = Client(context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    yield node
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.shutdown(context=context)
-    thread.join(5)
+    with spun_client() as node:
+        yield node
 
 
 def test_a_process_deep_in_an_update_answers_every_image_and_ends_within_two_seconds(client):

@@ -4,16 +4,13 @@ import os
 from pathlib import Path
 import signal
 import subprocess
-import threading
 import time
 
 from measure_node import Drive, measure
-from node_harness import Answer, Client, coded_image, SECOND, start_node, wait
+from node_harness import Answer, coded_image, SECOND, spun_client, start_node, wait
 import numpy as np
 import pytest
 from rcl_interfaces.srv import SetParameters
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 
@@ -26,18 +23,8 @@ FRAMES = int(os.environ.get('NODE_FRAMES', '150'))
 
 @pytest.fixture
 def client():
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node = Client(context)
-    executor = SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    yield node
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.shutdown(context=context)
-    thread.join(5)
+    with spun_client() as node:
+        yield node
 
 
 @pytest.fixture

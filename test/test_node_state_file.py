@@ -2,14 +2,11 @@
 import pickle
 import signal
 import subprocess
-import threading
 import time
 
-from node_harness import Answer, Bench, Client, start_node, wait
+from node_harness import Answer, Bench, spun_client, start_node, wait
 import numpy as np
 import pytest
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
 
 from tracking_nodes.errors import TrackingError
 from tracking_nodes.geometry import iou
@@ -137,17 +134,8 @@ def test_a_target_given_up_is_not_resumed(tmp_path):
 
 @pytest.fixture
 def client():
-    context = rclpy.Context()
-    rclpy.init(context=context)
-    node, executor = Client(context), SingleThreadedExecutor(context=context)
-    executor.add_node(node)
-    thread = threading.Thread(target=executor.spin, daemon=True)
-    thread.start()
-    yield node
-    executor.shutdown()
-    node.destroy_node()
-    rclpy.shutdown(context=context)
-    thread.join(5)
+    with spun_client() as node:
+        yield node
 
 
 def answered(client, image):
