@@ -16,7 +16,7 @@ from tracking_nodes.nn.plain import use_constant_norms
 from tracking_nodes.online.features import FeatureSettings, Projection, tap_names
 from tracking_nodes.training import episode_training, sources
 from tracking_nodes.training.episodes import EpisodeRules
-from tracking_nodes.training.loop import cosine
+from tracking_nodes.training.loop import cosine, run_program
 
 _MOMENTUM, _WEIGHT_DECAY = 0.9, 0.005
 _OPTIMISERS = {
@@ -147,4 +147,4 @@ class SpatialTraining(episode_training.EpisodeTraining):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)

@@ -20,7 +20,7 @@ from tracking_nodes.online.temporal_stream import TemporalSettings
 from tracking_nodes.training import episode_training, sources
 from tracking_nodes.training.distillation import explained, imitation_loss
 from tracking_nodes.training.episodes import EpisodeRules
-from tracking_nodes.training.loop import cosine
+from tracking_nodes.training.loop import cosine, run_program
 
 CONTEXT, SIZE = TemporalSettings().temporal_scale, TemporalSettings().temporal_size
 _GRADIENT_NORM = 5.0
@@ -183,4 +183,4 @@ def _small_values(c3d):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)

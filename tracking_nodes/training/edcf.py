@@ -21,7 +21,7 @@ from tracking_nodes.trackers.edcf import AROUND, EdcfSettings
 from tracking_nodes.training import edcf_losses
 from tracking_nodes.training.distillation import disturb
 from tracking_nodes.training.drawing import DrawnByRules
-from tracking_nodes.training.loop import exponential, Training
+from tracking_nodes.training.loop import exponential, run_program, Training
 from tracking_nodes.training.pairs import ClipViews, make_pair, PairRules, SequenceViews
 from tracking_nodes.training.sources import parsed, parser_of, sequences_of, sources_of
 from tracking_nodes.training.tracking_check import TrackingCheck
@@ -200,4 +200,4 @@ class PairTraining(Training):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)

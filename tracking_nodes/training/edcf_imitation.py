@@ -18,7 +18,7 @@ from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.encoder_decoder import DEEP_CELLS, DEEP_CHANNELS, Encoder, PATCH
 from tracking_nodes.training.distillation import as_images, disturb
 from tracking_nodes.training.images import training_squares
-from tracking_nodes.training.loop import add_options, cosine, Training
+from tracking_nodes.training.loop import add_options, cosine, run_program, Training
 
 _BATCH = 16
 _LEARNING_RATE = 2e-3
@@ -140,4 +140,4 @@ def _patches(squares):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)

@@ -9,6 +9,7 @@ import json
 import math
 import os
 from pathlib import Path
+import sys
 import time
 
 import numpy as np
@@ -16,6 +17,7 @@ import safetensors.torch
 import torch
 from tqdm import tqdm
 
+from tracking_nodes.errors import TrackingError
 from tracking_nodes.nn.weights import sha256
 
 _WARM_UP_STEPS = 200
@@ -32,6 +34,18 @@ def add_options(parser, epochs):
                         help='stop after the epoch in which this time is over; go on by --resume')
     parser.add_argument('--threads', type=int, default=1)
     parser.add_argument('--resume', action='store_true', help='go on from the checkpoint')
+
+
+def run_program(main):
+    """
+    Call a training command and end the process: status 1 and one line for what a user can repair.
+
+    :param main: the command, which takes its arguments from the process.
+    """
+    try:
+        main()
+    except TrackingError as error:
+        sys.exit(f'{Path(sys.argv[0]).stem}: {error}')
 
 
 class Training(ABC):

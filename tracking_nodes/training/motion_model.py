@@ -19,7 +19,7 @@ from tracking_nodes.online.motion_model import (
     MotionNetwork, MotionSettings, SIGMA, SIZE, WIDTH)
 from tracking_nodes.online.peak import peak_at
 from tracking_nodes.training.distillation import disturb
-from tracking_nodes.training.loop import Training
+from tracking_nodes.training.loop import run_program, Training
 from tracking_nodes.training.moments import ClipMoments, Moments, SequenceMoments
 from tracking_nodes.training.sources import parsed, parser_of, sequences_of, sources_of
 
@@ -149,4 +149,4 @@ def distance_pair(found, past, truth):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)

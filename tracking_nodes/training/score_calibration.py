@@ -18,6 +18,7 @@ from tracking_nodes.geometry import iou
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.trackers.base import Runtime
 from tracking_nodes.trackers.edcf import Edcf, EdcfSettings
+from tracking_nodes.training.loop import run_program
 
 
 def main(arguments=None):
@@ -101,4 +102,4 @@ def fit(heights, overlaps):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)

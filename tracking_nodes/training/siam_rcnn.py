@@ -18,7 +18,7 @@ from tracking_nodes.nn.siam_rcnn import metadata_of, SHAPES, SiamRcnn
 from tracking_nodes.nn.siam_rcnn_loss import siam_rcnn_loss
 from tracking_nodes.training.distillation import disturb
 from tracking_nodes.training.kept_features import KeptFeatures
-from tracking_nodes.training.loop import exponential, Training
+from tracking_nodes.training.loop import exponential, run_program, Training
 from tracking_nodes.training.pairs import ClipViews, SequenceViews
 from tracking_nodes.training.search_pairs import SearchPairs, SearchRules
 from tracking_nodes.training.sources import parsed, parser_of, sequences_of, sources_of
@@ -167,4 +167,4 @@ def _optimiser(options, network):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)

@@ -9,7 +9,7 @@ import torch
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.training import distillation
 from tracking_nodes.training.images import training_squares
-from tracking_nodes.training.loop import add_options, cosine, Training
+from tracking_nodes.training.loop import add_options, cosine, run_program, Training
 
 _BATCH = 16
 _LEARNING_RATE = 1e-3
@@ -90,4 +90,4 @@ class VggmTraining(Training):
 
 
 if __name__ == '__main__':
-    main()
+    run_program(main)
