@@ -159,8 +159,7 @@ def test_crops_are_batched_without_trace():
 def test_the_projection_is_the_principal_components_of_numpy(keep):
     rng = np.random.default_rng(0)
     layers = [rng.normal(2, 1, (300, 8)) @ rng.normal(0, 1, (8, 8)) for _ in range(2)]
-    settings = FeatureSettings.parse({'feature_channels': keep, 'feature_rms': 3.0})
-    fitted = Projection.fit([torch.from_numpy(layer).float() for layer in layers], settings)
+    fitted = Projection.fit([torch.from_numpy(layer).float() for layer in layers], keep, 3.0)
     fresh = [rng.normal(1, 1, (5, 8)) for _ in layers]
     maps = fitted.of_maps([torch.from_numpy(layer.T.reshape(1, 8, 5, 1)).float()
                            for layer in fresh])
@@ -181,7 +180,7 @@ def test_projected_maps_have_the_scale_asked_for_in_the_first_frame():
         image = noise()
         maps = made.maps(image[None, 20:180, 20:180].copy())
         cells = [layer[0].flatten(1).T for layer in maps]
-        for layer in Projection.fit(cells, made.settings).of_maps(maps):
+        for layer in Projection.fit(cells, 16, rms).of_maps(maps):
             assert layer.shape[1] == 16
             assert float(layer.square().mean().sqrt()) == pytest.approx(rms, rel=1e-3)
             np.testing.assert_allclose(layer.mean(dim=(0, 2, 3)), 0, atol=1e-3 * rms)

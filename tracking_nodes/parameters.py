@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 import difflib
 import math
+from typing import ClassVar
 
 from tracking_nodes.errors import SettingError
 
@@ -47,7 +48,14 @@ def setting(default, help, *, minimum=None, maximum=None, choices=(), source='',
 
 @dataclass(frozen=True)
 class Settings:
-    """Base of every group of parameters; values are checked when an object is made."""
+    """
+    Base of every group of parameters; values are checked when an object is made.
+
+    presets: {name: {parameter: value}}, defaults that count instead of the parameters' own where
+    the parameter `preset` has that name.
+    """
+
+    presets: ClassVar[dict] = {}
 
     def __post_init__(self):
         for spec in specs(type(self)):
@@ -69,6 +77,8 @@ class Settings:
                 hint = f'did you mean {", ".join(near)}?' if near else (
                     f'known: {", ".join(sorted(known))}')
                 raise SettingError(f'{cls.__name__} has no parameter {name!r}; {hint}')
+        chosen = values.get('preset', known['preset'].default if 'preset' in known else '')
+        values = {**cls.presets.get(chosen, {}), **values}
         return cls(**{name: checked(known[name], value) for name, value in values.items()})
 
     def as_dict(self):

@@ -5,6 +5,7 @@ Features of candidate boxes, by two paths with the same result shape.
 takes each candidate's features from its maps. `crop`: each candidate is cut out, resized and
 goes through the backbone by itself, as MDNet, RMAN, TSN and CSTNet publish it.
 """
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +18,7 @@ from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh, x
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.device import (
     convolution_type, frozen, PRECISIONS, resolve_device, to_device)
-from tracking_nodes.online.regions import cut
+from tracking_nodes.online.regions import cut, Region
 from tracking_nodes.parameters import Settings, setting
 
 # Layers whose maps are joined where nothing else is asked for: the last one knows what the
@@ -74,6 +75,18 @@ def tap_names(settings):
     return (settings.taps or _USUAL_TAPS[settings.backbone]).split('+')
 
 
+@dataclass(frozen=True)
+class Search:
+    """
+    A search region and what the backbone says of it.
+
+    region: the `Region`. maps: list of (1, C, H, W) float32, one per tap.
+    """
+
+    region: Region
+    maps: list
+
+
 class FeatureExtractor:
     """Loaded backbone and path; makes the features of one frame after the other."""
 
@@ -93,6 +106,7 @@ class FeatureExtractor:
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)
         self.taps = tap_names(settings)
         self._trained = projection and projection.to(self.device)
+        self._kept = None
 
     def maps(self, pixels):
         """
@@ -104,6 +118,43 @@ class FeatureExtractor:
         batch = to_device(pixels, self.device).permute(0, 3, 1, 2)
         with frozen(self.device, self._kind):
             return [m.float() for m in self.backbone(batch.float(), self.taps)]
+
+    def search(self, image, box):
+        """
+        Return the `Search` around a box.
+
+        :param image: (H, W, 3) uint8, BGR.
+        :param box: (x, y, w, h).
+        """
+        if self._kept is None:
+            return self._searched(image, box)
+        known = tuple(np.asarray(box).tolist())
+        if known not in self._kept:
+            self._kept[known] = self._searched(image, box)
+        return self._kept[known]
+
+    def searches_as(self, settings):
+        """Return whether `search` gives what it would give by other `FeatureSettings`."""
+        return (self.settings.feature_path == 'shared'
+                and tap_names(self.settings) == tap_names(settings)
+                and all(getattr(self.settings, name) == getattr(settings, name) for name in (
+                    'backbone', 'weights', 'dense', 'precision', 'search_scale', 'search_size')))
+
+    @contextmanager
+    def one_image(self):
+        """Search around the same box only once in this context, in which the image is the same."""
+        self._kept = {}
+        try:
+            yield
+        finally:
+            self._kept = None
+
+    def _searched(self, image, box):
+        settings = self.settings
+        # Three times the image holds all of it and of its candidates, wherever the centre is.
+        side = min(settings.search_scale * area_side(box), 3 * max(image.shape[:2]))
+        region = cut(image, xywh_to_cxcywh(box)[:2], side, settings.search_size)
+        return Search(region, self.maps(region.pixels[None]))
 
     def pool(self, maps, corners, size):
         """
@@ -137,15 +188,13 @@ class SharedFeatures:
 
     def __init__(self, extractor, image, box, projection=None):
         """Send the search region through the backbone; see `FeatureExtractor.frame`."""
-        settings = extractor.settings
         self._extractor = extractor
-        # Three times the image holds all of it and of its candidates, wherever the centre is.
-        side = min(settings.search_scale * area_side(box), 3 * max(image.shape[:2]))
-        self._region = cut(image, xywh_to_cxcywh(box)[:2], side, settings.search_size)
-        maps = extractor.maps(self._region.pixels[None])
-        self.projection = projection or Projection.fit([m[0].flatten(1).T for m in maps],
-                                                       settings)
-        self._maps = self.projection.of_maps(maps)
+        search = extractor.search(image, box)
+        self._region = search.region
+        self.projection = projection or Projection.fit(
+            [m[0].flatten(1).T for m in search.maps], extractor.settings.feature_channels,
+            extractor.settings.feature_rms)
+        self._maps = self.projection.of_maps(search.maps)
 
     def of(self, boxes):
         """
@@ -229,8 +278,9 @@ class CropFeatures:
         steps = np.linspace(-1.5, 1.5, 7)
         shifts = np.array([(x, y, 0, 0) for x in steps for y in steps])
         maps = self._extractor.maps(self._crops(box + shifts * np.asarray(box)[[2, 3, 2, 3]]))
+        settings = self._extractor.settings
         return Projection.fit([m.permute(0, 2, 3, 1).flatten(0, 2) for m in maps],
-                              self._extractor.settings)
+                              settings.feature_channels, settings.feature_rms)
 
     def _crops(self, boxes):
         settings = self._extractor.settings
@@ -270,19 +320,19 @@ class Projection:
     biases: list
 
     @classmethod
-    def fit(cls, cells, settings):
+    def fit(cls, cells, keep, rms):
         """
         Find principal components and scale.
 
         :param cells: one (M, C) tensor per layer: feature vectors of map cells.
-        :param settings: a `FeatureSettings`.
+        :param keep: principal components of each layer; 0 keeps all channels as they are.
+        :param rms: root mean square that each layer is scaled to.
         :return: a `Projection`.
         """
         weights, biases = [], []
         for layer in cells:
             mean = layer.mean(dim=0)
             centred = layer - mean
-            keep = settings.feature_channels
             if keep and keep < layer.shape[1]:
                 covariance = centred.T @ centred
                 # Where an image has no texture, rounding alone would not converge.
@@ -293,10 +343,16 @@ class Projection:
             else:
                 basis = torch.eye(layer.shape[1], device=layer.device)
                 projected = centred
-            gain = settings.feature_rms / projected.square().mean().sqrt().clamp_min(1e-6)
+            gain = rms / projected.square().mean().sqrt().clamp_min(1e-6)
             weights.append((gain * basis)[:, :, None, None])
             biases.append(-(gain * basis) @ mean)
         return cls(weights, biases)
+
+    @classmethod
+    def joined(cls, parts):
+        """Return one of several projections' layers, in their order."""
+        return cls([weight for part in parts for weight in part.weights],
+                   [bias for part in parts for bias in part.biases])
 
     def to(self, device):
         """Return the same projection on a device."""

@@ -1,5 +1,6 @@
-"""The maximum of response maps, to fractions of a cell."""
+"""The maxima of response maps, to fractions of a cell."""
 import numpy as np
+import torch
 
 
 def peak_at(responses):
@@ -13,15 +14,43 @@ def peak_at(responses):
     """
     height, width = responses.shape[1:]
     index, place = divmod(int(responses.argmax()), height * width)
-    row, column = divmod(place, width)
-    around = responses[index, max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
+    return index, _refined(responses[index], *divmod(place, width))
+
+
+def best_peaks(response, count, distance):
+    """
+    Return the highest maxima of one response map that are not next to each other.
+
+    :param response: (H, W) tensor.
+    :param count: how many at the most.
+    :param distance: cells, across and down, within which a lower one is no maximum of its own.
+    :return: places (M, 2), down and across in cells, float64, the highest first; heights (M,).
+    """
+    left, places, heights = response.clone(), [], []
+    lowest = torch.finfo(response.dtype).min
+    for _ in range(count):
+        row, column = divmod(int(left.argmax()), response.shape[1])
+        height = float(left[row, column])
+        if height == lowest:
+            break
+        places.append(_refined(response, row, column))
+        heights.append(height)
+        left[max(row - distance, 0):row + distance + 1,
+             max(column - distance, 0):column + distance + 1] = lowest
+    return np.array(places), np.array(heights)
+
+
+def _refined(response, row, column):
+    """Return (down, across) of a maximum of (H, W), to fractions of a cell."""
+    height, width = response.shape
+    around = response[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2]
     around = around.double().cpu().numpy()
     cell = np.array([row, column], dtype=np.float64)
     if 0 < row < height - 1:
         cell[0] += _vertex(around[:, min(column, 1)])
     if 0 < column < width - 1:
         cell[1] += _vertex(around[min(row, 1), :])
-    return index, cell
+    return cell
 
 
 def _vertex(values):

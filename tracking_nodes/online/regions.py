@@ -24,6 +24,11 @@ class Region:
         points = np.asarray(points, dtype=np.float64)
         return (points - np.resize([self.left, self.top], points.shape[-1])) * self.scale
 
+    def to_image(self, points):
+        """Return (..., 2) or (..., 4) corner coordinates of the piece in those of the image."""
+        points = np.asarray(points, dtype=np.float64)
+        return points / self.scale + np.resize([self.left, self.top], points.shape[-1])
+
 
 def cut(image, centre, side, size):
     """

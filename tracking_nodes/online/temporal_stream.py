@@ -145,7 +145,8 @@ class TemporalStream:
         with frozen(self.device, self._kind):
             maps = self._network(clip.permute(3, 0, 1, 2)[None].float()).float()
         if self._found is None:
-            self._found = Projection.fit([maps[0].flatten(1).T], self._features)
+            self._found = Projection.fit([maps[0].flatten(1).T], self._features.feature_channels,
+                                         self._features.feature_rms)
         self._map, = self._found.of_maps([maps])
 
     def _of(self, boxes):

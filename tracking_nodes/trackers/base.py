@@ -178,6 +178,17 @@ class Tracker(ABC):
         probe._relocate(as_box(box))
         return probe._locate(image)
 
+    def judge(self, boxes):
+        """
+        Say what the tracker's own model thinks of boxes in the image that was located in last.
+
+        :param boxes: (N, 4).
+        :return: (N,) in [0, 1], NaN where it has no opinion.
+        :raises NotStartedError: no target was given yet.
+        """
+        self._require_target()
+        return self._judge(np.asarray(boxes, dtype=np.float64))
+
     def relocate(self, box):
         """
         Move the search position without learning, for re-detection or a change of resolution.
@@ -238,6 +249,10 @@ class Tracker(ABC):
         """Do once, with a target, all that a frame may ask for."""
         self.locate(image)
         self.learn()
+
+    def _judge(self, boxes):
+        """Return the opinion (N,) of the model of boxes (N, 4); none where it has none."""
+        return np.full(len(boxes), np.nan)
 
     def _probe(self):
         """Return a started tracker like this one, whose locating leaves this one as it is."""

@@ -7,6 +7,7 @@ candidates, and when it is updated.
 from abc import abstractmethod
 import copy
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,14 +25,18 @@ from tracking_nodes.online.temporal_stream import TemporalSettings, TemporalStre
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
+from tracking_nodes.trackers.robust import RobustSettings
 from tracking_nodes.trackers.stages import stage
 from tracking_nodes.trackers.updates import Due, JointUpdate
 
 
 @dataclass(frozen=True)
-class DetectionSettings(RedetectionSettings, TemporalSettings, MemorySettings,
+class DetectionSettings(RobustSettings, RedetectionSettings, TemporalSettings, MemorySettings,
                         FeatureSettings):
     """Candidates, labels and box regression of tracking by detection, and all it builds on."""
+
+    presets: ClassVar[dict] = {'robust': {
+        'backbone': 'resnet18', 'weights': 'gstp_siamrcnn_resnet18.safetensors'}}
 
     candidates: int = setting(
         256, 'candidates drawn in every frame', minimum=8, maximum=4096,
@@ -219,6 +224,16 @@ class DetectionTracker(Tracker):
                                  *self._size)
             output = regressed
         return Location(clip_box(output, *self._size), estimate.score, self._believed)
+
+    @property
+    def extractor(self):
+        """Return the `FeatureExtractor`."""
+        return self._extractor
+
+    def _judge(self, boxes):
+        with torch.no_grad():
+            scores = self._scores(self._frame.of(self._inside(boxes)))
+        return scores.sigmoid().double().cpu().numpy()
 
     def _learn(self):
         # The first frame was learned when it was given.

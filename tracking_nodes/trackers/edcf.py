@@ -27,6 +27,7 @@ from tracking_nodes.online.regions import sample
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
+from tracking_nodes.trackers.robust import RobustSettings
 
 # Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
 _TRANSFORM = (128, 128)
@@ -35,7 +36,7 @@ AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
 @dataclass(frozen=True)
-class EdcfSettings(RedetectionSettings):
+class EdcfSettings(RobustSettings, RedetectionSettings):
     """Parameters of EDCF; CACFNet, CACFNet+ and EDSiam are settings of it."""
 
     weights: str = setting(
@@ -190,6 +191,7 @@ class Edcf(Tracker):
         settings = self.settings
         self._image = image
         responses = self.responses(image)
+        self._looked_at = self._centre, self._side(), responses['fused'][self._middle]
         fused = responses['fused']
         if settings.window_weight:
             fused = torch.lerp(fused, self._prior * fused.amax(), settings.window_weight)
@@ -204,10 +206,31 @@ class Edcf(Tracker):
         height, width = image.shape[:2]
         box = clip_box(cxcywh_to_xywh([*self._centre, *self._size]), width, height)
         self._take(box)
-        highest = settings.fine + settings.semantic * settings.semantic_weight
-        self.height = float(responses['fused'][chosen].max()) / highest
-        score = 1 / (1 + math.exp(settings.score_slope * (settings.score_middle - self.height)))
+        self.height = float(responses['fused'][chosen].max()) / self._highest
+        score = float(self._score(self.height))
         return Location(box, score, score >= settings.present_threshold)
+
+    @property
+    def _highest(self):
+        """Return the fused response that is possible at the most."""
+        settings = self.settings
+        return settings.fine + settings.semantic * settings.semantic_weight
+
+    def _score(self, height):
+        """Return the score of responses, as shares of what is possible."""
+        settings = self.settings
+        return 1 / (1 + np.exp(settings.score_slope * (settings.score_middle - height)))
+
+    def _judge(self, boxes):
+        centre, side, response = self._looked_at
+        cells = (xywh_to_cxcywh(boxes)[:, :2] - centre) * PATCH / side / FINE_STRIDE
+        columns, rows = np.round(cells + FINE_CELLS // 2).astype(int).T
+        inside = (np.minimum(rows, columns) >= 0) & (np.maximum(rows, columns) < FINE_CELLS)
+        # A place is as good as the best of the cells next to it.
+        best = functional.max_pool2d(response[None], 5, 1, 2)[0].cpu().numpy()
+        scores = np.zeros(len(boxes))
+        scores[inside] = self._score(best[rows[inside], columns[inside]] / self._highest)
+        return scores
 
     def _learn(self):
         if self._image is None or not self.settings.fine:
@@ -248,7 +271,7 @@ class Edcf(Tracker):
         self._centre, self._size = xywh_to_cxcywh(box)[:2], box[2:].copy()
 
     def _reset(self):
-        self._centre = self._size = self._image = None
+        self._centre = self._size = self._image = self._looked_at = None
         self._template = self._filter = self._first_answer = self._answer = None
         self.height = math.nan
 

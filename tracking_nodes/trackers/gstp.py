@@ -7,17 +7,20 @@ and the motion model chooses among what it finds. Nothing is learned online.
 """
 from dataclasses import dataclass
 
-from tracking_nodes.geometry import clip_box, xywh_to_cxcywh
+import numpy as np
+
+from tracking_nodes.geometry import clip_box, iou, xywh_to_cxcywh
 from tracking_nodes.online.box_correction import BoxCorrection
 from tracking_nodes.online.global_search import GlobalSearch, GlobalSearchSettings
 from tracking_nodes.online.motion_model import MotionModel, MotionSettings
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.robust import RobustSettings
 from tracking_nodes.trackers.stages import stage
 
 
 @dataclass(frozen=True)
-class GstpSettings(MotionSettings, GlobalSearchSettings):
+class GstpSettings(RobustSettings, MotionSettings, GlobalSearchSettings):
     """Parameters of GSTP."""
 
     present_threshold: float = setting(
@@ -27,6 +30,9 @@ class GstpSettings(MotionSettings, GlobalSearchSettings):
         0.5, 'share of the difference between the first box given and the detector\'s own box of '
         'the same image, by which all its later boxes are corrected', minimum=0.0, maximum=1.0,
         source='measured; 0 is the paper')
+
+# Overlap from which a box and one of the detector's candidates are of the same thing.
+_SAME = 0.4
 
 
 class Gstp(Tracker):
@@ -63,6 +69,7 @@ class Gstp(Tracker):
             with stage('motion model'):
                 distribution = self._motion.predict(image)
                 scores = self._motion.rescored(found.boxes, scores, distribution)
+        self._found = found.boxes, scores
         best = int(scores.argmax()) if len(scores) else None
         score = 0.0 if best is None else float(scores[best])
         present = score >= self.settings.present_threshold
@@ -75,12 +82,20 @@ class Gstp(Tracker):
     def _learn(self):
         return False
 
+    def _judge(self, boxes):
+        """Return the best score of the candidates that are of the same thing as a box, or 0."""
+        found, scores = self._found
+        if not len(found):
+            return np.zeros(len(boxes))
+        same = iou(boxes[:, None], self._correction.applied(found)[None]) >= _SAME
+        return np.where(same, scores, 0.0).max(axis=1)
+
     def _relocate(self, box):
         # The next frame is searched as a whole in any case.
         self._box = box
 
     def _reset(self):
-        self._box = self._correction = None
+        self._box = self._correction = self._found = None
         self._detector.reset()
         if self._motion is not None:
             self._motion.reset()

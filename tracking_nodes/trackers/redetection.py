@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from tracking_nodes.geometry import clip_box
 from tracking_nodes.online.global_search import GlobalSearch, GlobalSearchSettings
 from tracking_nodes.parameters import setting
-from tracking_nodes.trackers.base import Tracker
 from tracking_nodes.trackers.stages import stage
+from tracking_nodes.trackers.wrapped import Wrapped
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,8 @@ class RedetectionSettings(GlobalSearchSettings):
         source='as score_high of the node: clearly above the point of doubt')
 
 
-class Redetecting(Tracker):
-    """
-    A tracker with a search of the whole image behind it.
-
-    Settings and runtime are the tracker's; set here they are set there, and settings also in the
-    detector.
-    """
+class Redetecting(Wrapped):
+    """A tracker with a search of the whole image behind it."""
 
     def __init__(self, tracker, search=None):
         """
@@ -56,44 +51,18 @@ class Redetecting(Tracker):
             `RedetectionSettings`.
         :param search: a `GlobalSearch`; None loads the one that the settings name.
         """
-        self._tracker = tracker
         self._search = (search if search is not None else
                         GlobalSearch(tracker.settings, tracker.runtime))
-        super().__init__(tracker.settings, tracker.runtime)
+        super().__init__(tracker)
         self._reset()
-
-    @property
-    def settings_class(self):
-        """Return the class of the tracker's settings."""
-        return self._tracker.settings_class
-
-    @property
-    def settings(self):
-        """Return the tracker's settings."""
-        return self._tracker.settings
-
-    @settings.setter
-    def settings(self, settings):
-        self._tracker.settings = self._search.settings = settings
-
-    @property
-    def runtime(self):
-        """Return the tracker's runtime."""
-        return self._tracker.runtime
-
-    @runtime.setter
-    def runtime(self, runtime):
-        self._tracker.runtime = runtime
-
-    @property
-    def method(self):
-        """Return the class of the tracker."""
-        return self._tracker.method
 
     @property
     def progress(self):
         """Return the `Progress` of the tracker."""
         return self._tracker.progress
+
+    def _set(self, settings):
+        self._search.settings = settings
 
     def _start(self, image, box):
         self._tracker.start(image, box)

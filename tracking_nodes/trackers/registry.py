@@ -76,6 +76,10 @@ def create(name, values=None, runtime=None):
     cls = tracker_class(name)
     settings = cls.settings_class.parse(values)
     tracker = cls(settings, runtime)
+    if getattr(settings, 'preset', 'paper') == 'robust':
+        from tracking_nodes.trackers.robust import Robust
+
+        tracker = Robust(tracker)
     if not getattr(settings, 'redetection', False):
         return tracker
     # The detector's code and weights only where they are asked for.

@@ -72,7 +72,8 @@ class SpatialNetwork(episode_training.Embedder):
         """Begin the projections with the principal components over clips (C, 3, 1, S, S)."""
         with torch.no_grad():
             found = Projection.fit([maps.movedim(1, -1).flatten(0, -2)
-                                    for maps in self._layers(clips)], self.settings)
+                                    for maps in self._layers(clips)],
+                                   self.settings.feature_channels, self.settings.feature_rms)
             for layer, weight, bias in zip(self.projections, found.weights, found.biases):
                 layer.weight.copy_(weight)
                 layer.bias.copy_(bias)

@@ -1,0 +1,261 @@
+"""
+The robust preset: what every tracker of this package can have around it, beyond its paper.
+
+A dense ridge filter that learns online says where in the search region the target may be. The
+tracker's own model, asked without being moved, says what it thinks of the best of these places
+and of its own answer. A network trained offline for that turns the chosen rough box into an exact
+one and says how well it overlaps. The three opinions together are the score.
+"""
+import copy
+from dataclasses import dataclass
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from tracking_nodes.geometry import (
+    clip_box, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh)
+from tracking_nodes.online.background import BackgroundLearner
+from tracking_nodes.online.box_correction import BoxCorrection
+from tracking_nodes.online.box_refiner import BoxRefiner
+from tracking_nodes.online.features import FeatureExtractor, FeatureSettings
+from tracking_nodes.online.first_views import first_views
+from tracking_nodes.online.peak import best_peaks
+from tracking_nodes.online.ridge_filter import FilterMaps, FilterSettings, RidgeFilter
+from tracking_nodes.parameters import setting
+from tracking_nodes.trackers.base import Location
+from tracking_nodes.trackers.stages import stage
+from tracking_nodes.trackers.wrapped import Wrapped
+
+PRESETS = ('paper', 'robust')
+
+
+@dataclass(frozen=True)
+class RobustSettings(FilterSettings):
+    """The preset, and what the robust one consists of; nothing of it counts in the other."""
+
+    presets: ClassVar[dict] = {'robust': {}}
+
+    preset: str = setting(
+        'paper', 'paper: the configuration of the paper; robust: with all below around it, and '
+        'other defaults of some parameters, see docs/robust.md', choices=PRESETS)
+    robust_filter: bool = setting(
+        True, 'whether an online ridge filter says where the target may be')
+    robust_places: int = setting(
+        3, 'highest places of the filter that are looked at', minimum=1, maximum=16, live=True,
+        source='more are seldom right')
+    robust_judge: bool = setting(
+        True, "whether the tracker's own model has a say in which of them is the target")
+    robust_refinement: bool = setting(
+        True, 'whether a network trained for that makes rough boxes exact')
+    robust_backbone: str = setting(
+        'gstp_siamrcnn_resnet18.safetensors', 'weights file of the ResNet-18 that filter and '
+        'refinement see; empty for the usual one', source='the one the refinement learned on')
+    robust_refinement_weights: str = setting(
+        '', 'weights file of the refinement; empty for the shipped one')
+    robust_size: float = setting(
+        1.0, 'share of the refined change of size that the search goes on from', minimum=0.0,
+        maximum=1.0, live=True, source='measured')
+    robust_correction: float = setting(
+        0.5, 'share of the difference between the first box given and its own refinement by which '
+        'all later boxes are corrected', minimum=0.0, maximum=1.0, source='measured')
+    robust_jitter: float = setting(0.0, 'x', minimum=0.0, maximum=1.0)
+    robust_others: float = setting(
+        0.2, "weight of the overlap that is expected and of the tracker's own score, against the "
+        'height of the filter, in the choice between places', minimum=0.0, maximum=100.0,
+        live=True, source='measured: the filter alone is seldom wrong, the others often agree')
+    robust_sure: float = setting(
+        0.5, 'score from which the target is believed present and is learned from', minimum=0.0,
+        maximum=1.0, source='the calibrated point of doubt', live=True)
+    robust_bias: float = setting(-3.0, 'constant of the logistic function that is the score',
+                                 minimum=-100.0, maximum=100.0, live=True)
+    robust_height: float = setting(3.0, 'weight in it of the height of the filter\'s response',
+                                   minimum=0.0, maximum=100.0, live=True)
+    robust_overlap: float = setting(3.0, 'weight in it of the overlap that is expected',
+                                    minimum=0.0, maximum=100.0, live=True)
+    robust_own: float = setting(1.0, 'weight in it of the tracker\'s own score', minimum=0.0,
+                                maximum=100.0, live=True)
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """
+    What is thought of N boxes.
+
+    boxes: (N, 4) x, y, w, h. heights: (N,) response of the filter. overlaps: (N,) expected by the
+    refinement. own: (N,) scores of the tracker's own model. NaN: no opinion.
+    """
+
+    boxes: np.ndarray
+    heights: np.ndarray
+    overlaps: np.ndarray
+    own: np.ndarray
+
+    def best(self, settings):
+        """Return the index of the box that is believed to be the target."""
+        others = np.nan_to_num(self.overlaps) + np.nan_to_num(self.own)
+        return int((np.nan_to_num(self.heights) + settings.robust_others * others).argmax())
+
+    def scores(self, settings):
+        """Return (N,): the logistic function of the opinions, one there is none of counts 0."""
+        weighted = np.stack([settings.robust_height * self.heights,
+                             settings.robust_overlap * self.overlaps,
+                             settings.robust_own * self.own])
+        return 1 / (1 + np.exp(-settings.robust_bias - np.nansum(weighted, axis=0)))
+
+
+class Robust(Wrapped):
+    """
+    A tracker with the mechanisms of the robust preset around it.
+
+    opinions: the `Opinions` of the last located frame.
+    """
+
+    def __init__(self, tracker):
+        """
+        Wrap a tracker and load the networks.
+
+        :param tracker: a `Tracker` whose settings are `RobustSettings`.
+        """
+        settings = tracker.settings
+        self._extractor = self._extractor_of(tracker)
+        backbone, tap = self._extractor.backbone, self._extractor.taps[-1]
+        self._filter = RidgeFilter(settings, backbone.stride[tap], backbone.offset[tap])
+        self._refiner = None
+        if settings.robust_refinement:
+            self._refiner = BoxRefiner(settings.robust_refinement_weights, tracker.runtime)
+        super().__init__(tracker)
+        if self.runtime.learning == 'background':
+            self._background = BackgroundLearner(self._extractor.device)
+        self._reset()
+
+    @staticmethod
+    def _extractor_of(tracker):
+        """Return the tracker's own `FeatureExtractor` where it sees the same, or another."""
+        wanted = FeatureSettings(backbone='resnet18', weights=tracker.settings.robust_backbone)
+        own = getattr(tracker, 'extractor', None)
+        if own is not None and own.searches_as(wanted):
+            return own
+        return FeatureExtractor(wanted, tracker.runtime)
+
+    def _set(self, settings):
+        self._filter.settings = settings
+
+    def _start(self, image, box):
+        self._box = box
+        settings, seen = self.settings, self._extractor.settings
+        with self._extractor.one_image():
+            self._tracker.start(image, box)
+            search = self._extractor.search(image, box)
+        self._maps = FilterMaps(search.maps, settings.channels)
+        pixels, corners = first_views(image, box, seen.search_scale, seen.search_size)
+        views = [self._extractor.maps(pixels[index:index + 1]) for index in range(len(pixels))]
+        self._filter.start([self._maps.of(maps) for maps in views], corners)
+        if self._refiner is not None:
+            corners = search.region.from_image(xywh_to_xyxy(box))
+            self._refiner.start(search.maps, corners)
+            refined = self._refined(search, box[None])[0]
+            self._correction = BoxCorrection(refined, box, settings.robust_correction)
+
+    def _locate(self, image):
+        settings, (height, width) = self.settings, image.shape[:2]
+        with self._extractor.one_image():
+            own = self._tracker.locate(image)
+            with stage('features'):
+                search = self._extractor.search(image, self._box)
+        with stage('filter'):
+            seen = self._maps.of(search.maps)
+            response = self._filter.respond(seen)
+            boxes, heights = self._places(response, search.region)
+        boxes = np.concatenate([boxes, own.box[None]])
+        heights = np.append(heights, self._height_at(response, search.region, own.box))
+        judged = self._tracker.judge(boxes) if settings.robust_judge else np.full(len(boxes), np.nan)
+        overlaps = np.full(len(boxes), np.nan)
+        if self._refiner is not None:
+            with stage('refinement'):
+                boxes, overlaps = self._refined(search, boxes)
+                boxes = self._correction.applied(boxes)
+        self.opinions = Opinions(boxes, heights, overlaps, judged)
+        best = self.opinions.best(settings)
+        score = float(self.opinions.scores(settings)[best])
+        self._sure = score >= settings.robust_sure
+        box = clip_box(boxes[best], width, height)
+        self._box = self._next(box)
+        self._tracker.relocate(self._box)
+        self._seen = seen, search.region.from_image(xywh_to_xyxy(box))
+        return Location(box, score, self._sure)
+
+    def _refined(self, search, boxes):
+        """Return exact boxes (N, 4) of rough ones in the image, and their overlaps (N,)."""
+        j = self.settings.robust_jitter
+        if j:
+            n = len(boxes)
+            d = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, -1, 0, 0], [0, 0, 1, 1], [0, 0, -1, -1]]) * j
+            r = xywh_to_cxcywh(boxes)
+            rr = np.concatenate([r[None, :, :2] + d[:, None, :2] * r[None, :, 2:], r[None, :, 2:] * np.exp(d[:, None, 2:])], axis=2)
+            corners, overlaps = self._refiner.refine(search.maps, search.region.from_image(xywh_to_xyxy(cxcywh_to_xywh(rr.reshape(-1, 4)))))
+            corners = corners.reshape(len(d), n, 4).mean(0); overlaps = overlaps.reshape(len(d), n).mean(0)
+            return xyxy_to_xywh(search.region.to_image(corners)), overlaps
+        corners, overlaps = self._refiner.refine(
+            search.maps, search.region.from_image(xywh_to_xyxy(boxes)))
+        return xyxy_to_xywh(search.region.to_image(corners)), overlaps
+
+    def _places(self, response, region):
+        """Return boxes (N, 4) of the last size at the filter's best places, and heights (N,)."""
+        places, heights = best_peaks(response, self.settings.robust_places, 2)
+        centres = region.to_image(self._filter.positions(places))
+        sizes = np.broadcast_to(self._box[2:], centres.shape)
+        return cxcywh_to_xywh(np.concatenate([centres, sizes], axis=1)), heights
+
+    def _height_at(self, response, region, box):
+        """Return the highest response next to the middle of a box, NaN where it is not searched."""
+        centre = self._filter.places(region.from_image(xywh_to_cxcywh(box)[:2]))
+        row, column = np.round(centre).astype(int)
+        if not (0 <= row < response.shape[0] and 0 <= column < response.shape[1]):
+            return math.nan
+        return float(response[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2].max())
+
+    def _next(self, box):
+        """Return the box that the search goes on from: a doubtful one keeps the size."""
+        row = xywh_to_cxcywh(box)
+        share = self.settings.robust_size if self._sure else 0.0
+        row[2:] = self._box[2:] * (row[2:] / self._box[2:]) ** share
+        return cxcywh_to_xywh(row)
+
+    def _learn(self):
+        if self._seen is None or not self._sure:
+            return False
+        self._index += 1
+        changed = self._tracker.learn()
+        every = 1 if self._index <= self.settings.filter_early else self.settings.filter_every
+        if self._index - self._updated < every:
+            return changed
+        frame = *self._seen, self._index - self._updated
+        with stage('filter learning'):
+            if self._background is None:
+                self._filter.adopt(self._filter.learned(*frame))
+                self._updated = self._index
+                return True
+            if self._submit(lambda: frame, lambda seen: self._filter.learned(*seen),
+                            self._filter.adopt):
+                self._updated = self._index
+        return changed
+
+    def _probe(self):
+        # Locating gives a tracker new attributes and leaves the old objects alone.
+        probe = copy.copy(self)
+        probe._tracker = self._tracker._probe()
+        return probe
+
+    def _relocate(self, box):
+        self._box = box
+        self._tracker.relocate(box)
+
+    def _reset(self):
+        self._tracker.reset()
+        self._filter.reset()
+        if self._refiner is not None:
+            self._refiner.reset()
+        self._box = self._maps = self._seen = self._correction = self.opinions = None
+        self._sure = True
+        self._index = self._updated = 0
