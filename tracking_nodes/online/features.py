@@ -118,7 +118,13 @@ class FeatureExtractor:
         return torch.cat([pool_boxes(projected, corners, stride[tap], offset[tap], size)
                           for tap, projected in zip(self.taps, maps)], dim=1)
 
-    def frame(self, image, box, projection=None):
+    def region(self, image, box):
+        """Return the `Region` of an image that is searched around a box, for the shared path."""
+        # Three times the image holds all of it and of its candidates, wherever the centre is.
+        side = min(self.settings.search_scale * area_side(box), 3 * max(image.shape[:2]))
+        return cut(image, xywh_to_cxcywh(box)[:2], side, self.settings.search_size)
+
+    def frame(self, image, box, projection=None, seen=None):
         """
         Return the features of an image searched around a box.
 
@@ -126,25 +132,26 @@ class FeatureExtractor:
         :param box: (x, y, w, h).
         :param projection: a `Projection` found in an earlier frame; None for the trained one, or
             else one found in this frame.
+        :param seen: the `Region` around the box and its maps where the network has seen it
+            already; shared path only.
         :return: an object with `projection`, `of(boxes)` and `windows(boxes, scale, cells)`.
         """
-        path = CropFeatures if self.settings.feature_path == 'crop' else SharedFeatures
-        return path(self, image, box, projection or self._trained)
+        if self.settings.feature_path == 'crop':
+            return CropFeatures(self, image, box, projection or self._trained)
+        if seen is None:
+            region = self.region(image, box)
+            seen = region, self.maps(region.pixels[None])
+        return SharedFeatures(self, *seen, projection or self._trained)
 
 
 class SharedFeatures:
     """Features of boxes by RoIAlign on the maps of one search region."""
 
-    def __init__(self, extractor, image, box, projection=None):
-        """Send the search region through the backbone; see `FeatureExtractor.frame`."""
-        settings = extractor.settings
-        self._extractor = extractor
-        # Three times the image holds all of it and of its candidates, wherever the centre is.
-        side = min(settings.search_scale * area_side(box), 3 * max(image.shape[:2]))
-        self._region = cut(image, xywh_to_cxcywh(box)[:2], side, settings.search_size)
-        maps = extractor.maps(self._region.pixels[None])
+    def __init__(self, extractor, region, maps, projection=None):
+        """Take what the backbone saw of the search region; see `FeatureExtractor.frame`."""
+        self._extractor, self._region = extractor, region
         self.projection = projection or Projection.fit([m[0].flatten(1).T for m in maps],
-                                                       settings)
+                                                       extractor.settings)
         self._maps = self.projection.of_maps(maps)
 
     def of(self, boxes):

@@ -203,6 +203,11 @@ class Tracker(ABC):
         self.reset()
 
     @property
+    def looker(self):
+        """Return the `Looker` that shares passes of the network for this one; None without."""
+        return None
+
+    @property
     def method(self):
         """Return the class that says where the target is, whatever was put around it."""
         return type(self)

@@ -18,7 +18,7 @@ from tracking_nodes.nn.correlation_filter import (
     centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
     windows_around)
 from tracking_nodes.nn.device import (
-    convolution_type, keep_freed_memory, PRECISIONS, resolve_device)
+    convolution_type, keep_freed_memory, PRECISIONS, resolve_device, to_device)
 from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
 from tracking_nodes.online.background import BackgroundLearner
@@ -27,6 +27,7 @@ from tracking_nodes.online.regions import sample
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
+from tracking_nodes.trackers.together import Looker
 
 # Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
 _TRANSFORM = (128, 128)
@@ -131,7 +132,7 @@ class EdcfSettings(RedetectionSettings):
         return PATCH / FINE_STRIDE / (1 + self.padding)
 
 
-class Edcf(Tracker):
+class Edcf(Looker, Tracker):
     """
     EDCF and, by its settings, the other rows of the paper's table 1.
 
@@ -245,6 +246,7 @@ class Edcf(Tracker):
 
     def _take(self, box):
         """Go on from a box, of which nothing is kept."""
+        self._foreseen = None
         self._centre, self._size = xywh_to_cxcywh(box)[:2], box[2:].copy()
 
     def _reset(self):
@@ -262,19 +264,38 @@ class Edcf(Tracker):
             (scales, 125, 125): cells of two pixels of the patch, no displacement in the middle.
         """
         settings, found = self.settings, {}
-        first = self._encoder.first(self._patches(image, self._steps, PATCH))
+        seen = self.look(image)
         if settings.fine:
-            maps = self._encoder.fine(first).float() * self._fade
+            maps = seen.pop(0) * self._fade
             found['fine'] = _around_middle(centred(respond(maps, self._filter, _TRANSFORM)))
         if settings.semantic:
-            looked = first if settings.semantic_scales else first[self._middle:self._middle + 1]
-            found['semantic'] = self._on_fine_cells(
-                self._semantic(self._encoder.deep(looked).float()))
+            found['semantic'] = self._on_fine_cells(self._semantic(seen.pop(0)))
         weighted = [found['fine']] if settings.fine else []
         if settings.semantic:
             weighted.append(settings.semantic_weight * found['semantic'])
         found['fused'] = sum(weighted)
         return found
+
+    @property
+    def looker(self):
+        """Return itself."""
+        return self
+
+    def views(self, image):
+        """Return the patch around the last position at every scale."""
+        return self._squares(image, self._steps, PATCH)
+
+    @torch.inference_mode()
+    def see(self, views):
+        """Return the fine-grained and the semantic maps, what the settings have of them."""
+        settings, seen = self.settings, []
+        first = self._encoder.first(self._on_device(views))
+        if settings.fine:
+            seen.append(self._encoder.fine(first).float())
+        if settings.semantic:
+            looked = first if settings.semantic_scales else first[self._middle::settings.scales]
+            seen.append(self._encoder.deep(looked).float())
+        return seen
 
     def search_view(self, image):
         """
@@ -324,9 +345,14 @@ class Edcf(Tracker):
 
     def _patches(self, image, steps, size):
         """Return patches (N, 3, size, size) around the target, at the scales `steps`."""
-        squares = sample(image, self._centre, [step * self._side() for step in steps], size)
-        patches = torch.from_numpy(np.stack(squares)).to(self.device)
-        return patches.to(self._type).permute(0, 3, 1, 2)
+        return self._on_device(self._squares(image, steps, size))
+
+    def _squares(self, image, steps, size):
+        """Return the same as an array (N, size, size, 3) uint8."""
+        return np.stack(sample(image, self._centre, [step * self._side() for step in steps], size))
+
+    def _on_device(self, squares):
+        return to_device(squares, self.device).to(self._type).permute(0, 3, 1, 2)
 
     def _side(self):
         return (1 + self.settings.padding) * area_side([0, 0, *self._size])

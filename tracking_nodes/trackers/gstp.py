@@ -14,6 +14,7 @@ from tracking_nodes.online.motion_model import MotionModel, MotionSettings
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.stages import stage
+from tracking_nodes.trackers.together import Looker
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class GstpSettings(MotionSettings, GlobalSearchSettings):
         source='measured; 0 is the paper')
 
 
-class Gstp(Tracker):
+class Gstp(Looker, Tracker):
     """
     GSTP and, by its settings, SiamRCNN alone.
 
@@ -37,6 +38,7 @@ class Gstp(Tracker):
     """
 
     settings_class = GstpSettings
+    whole_image = True
     ablation = {'SiamRCNN': {'motion': False}, 'GSTP': {}}
 
     def __init__(self, settings=None, runtime=None):
@@ -45,6 +47,19 @@ class Gstp(Tracker):
         self._motion = (MotionModel(self.settings, self.runtime) if self.settings.motion
                         else None)
         self._reset()
+
+    @property
+    def looker(self):
+        """Return itself."""
+        return self
+
+    def views(self, image):
+        """Return the whole image in the detector's size."""
+        return self._detector.view(image)[None]
+
+    def see(self, views):
+        """Return the detector's maps, a list of one."""
+        return [self._detector.see(views[0])]
 
     def _start(self, image, box):
         self._box = box
@@ -57,7 +72,7 @@ class Gstp(Tracker):
     def _locate(self, image):
         height, width = image.shape[:2]
         with stage('detection'):
-            found = self._detector.search(image)
+            found = self._detector.search(image, *self.look(image))
         scores = found.scores
         if self._motion is not None:
             with stage('motion model'):
@@ -80,7 +95,7 @@ class Gstp(Tracker):
         self._box = box
 
     def _reset(self):
-        self._box = self._correction = None
+        self._box = self._correction = self._foreseen = None
         self._detector.reset()
         if self._motion is not None:
             self._motion.reset()

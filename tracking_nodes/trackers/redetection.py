@@ -91,6 +91,11 @@ class Redetecting(Tracker):
         return self._tracker.method
 
     @property
+    def looker(self):
+        """Return the tracker's."""
+        return self._tracker.looker
+
+    @property
     def progress(self):
         """Return the `Progress` of the tracker."""
         return self._tracker.progress
