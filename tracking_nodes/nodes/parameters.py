@@ -52,6 +52,10 @@ class NodeSettings(Settings):
         'decoded', minimum=1, maximum=1_000_000_000, live=True,
         source='three times the largest industrial cameras')
 
+    max_targets: int = setting(
+        1, 'at most so many targets at a time, each with a tracker of its own: one without an id, '
+        'as ever, and those that ~/init gives under ids of their own', minimum=1, maximum=64,
+        source='cost of a target: docs/performance.md')
     init_box: str = setting(
         '', 'start on this box, "x, y, w, h" in pixels, in the next image; empty: wait',
         live=True)

@@ -1,10 +1,30 @@
 """Updates that run in a thread of their own while frames are answered."""
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 import time
 
 import torch
 
 from tracking_nodes.nn.device import side_stream
+
+
+_common = ContextVar('common', default=None)
+
+
+@contextmanager
+def one_learning_thread():
+    """
+    Let the learners that are made in this context share one thread.
+
+    The targets of one camera learn one after the other then, and leave the other cores to the
+    frames. Each still has one update at most under way or waiting for its turn.
+    """
+    token = _common.set(_thread())
+    try:
+        yield
+    finally:
+        _common.reset(token)
 
 
 class BackgroundLearner:
@@ -23,8 +43,7 @@ class BackgroundLearner:
         :param device: torch device that the updates compute on.
         """
         self._stream = side_stream(device)
-        # It ends its thread by itself when nobody refers to it any more, and at exit.
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix='learning')
+        self._executor = _common.get() or _thread()
         self._future = self._adopt = self._begun = None
         self.skipped = self.failed = 0
 
@@ -81,6 +100,11 @@ class BackgroundLearner:
         if not self.running:
             self._future = None
         self.skipped = self.failed = 0
+
+
+def _thread():
+    # It ends its thread by itself when nobody refers to it any more, and at exit.
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix='learning')
 
 
 def _event(stream):
