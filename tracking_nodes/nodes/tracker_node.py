@@ -26,7 +26,6 @@ from tracking_nodes.nodes.requests import Forget
 from tracking_nodes.nodes.start_inputs import StartInputs
 from tracking_nodes.nodes.target import Target
 from tracking_nodes.nodes.worker import Worker
-from tracking_nodes.online.background import one_learning_thread
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
@@ -191,8 +190,7 @@ class TrackerNode(LifecycleNode):
                           settings.learning)
         # The target without an id is one of the max_targets only where it is given.
         count = 1 if settings.max_targets == 1 else 1 + settings.max_targets
-        with one_learning_thread():
-            trackers = [registry.create(settings.tracker, values, runtime) for _ in range(count)]
+        trackers = [registry.create(settings.tracker, values, runtime) for _ in range(count)]
         trackers[0].warm_up()
         return trackers
 
