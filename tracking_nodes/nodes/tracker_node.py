@@ -187,7 +187,7 @@ class TrackerNode(LifecycleNode):
         cls = registry.tracker_class(settings.tracker)
         values = read(self, cls.settings_class, f'{settings.tracker}.').as_dict()
         runtime = Runtime(str(self._device), half, settings.seed, settings.models,
-                          settings.learning)
+                          settings.learning, settings.graphs)
         # The target without an id is one of the max_targets only where it is given.
         count = 1 if settings.max_targets == 1 else 1 + settings.max_targets
         trackers = [registry.create(settings.tracker, values, runtime) for _ in range(count)]

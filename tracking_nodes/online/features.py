@@ -17,6 +17,7 @@ from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh, x
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.device import (
     convolution_type, frozen, PRECISIONS, resolve_device, to_device)
+from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import Settings, setting
 
@@ -92,6 +93,9 @@ class FeatureExtractor:
                                  settings.dense, runtime.seed)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)
         self.taps = tap_names(settings)
+        # Batches of crops come in many sizes.
+        self._see = graphed(self._seen, self.device,
+                            runtime.graphs and settings.feature_path == 'shared')
         self._trained = projection and projection.to(self.device)
 
     def maps(self, pixels):
@@ -101,7 +105,10 @@ class FeatureExtractor:
         :param pixels: (N, H, W, 3) uint8, BGR.
         :return: list of (N, C, H', W') float32, one per tap.
         """
-        batch = to_device(pixels, self.device).permute(0, 3, 1, 2)
+        return self._see(to_device(pixels, self.device))
+
+    def _seen(self, pixels):
+        batch = pixels.permute(0, 3, 1, 2)
         with frozen(self.device, self._kind):
             return [m.float() for m in self.backbone(batch.float(), self.taps)]
 

@@ -9,6 +9,7 @@ from tracking_nodes.errors import NotStartedError
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh
 from tracking_nodes.nn.device import (
     convolution_type, frozen, PRECISIONS, resolve_device, to_device)
+from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import Settings, setting
@@ -63,7 +64,8 @@ class GlobalSearch:
         Load the detector.
 
         :param settings: `GlobalSearchSettings` or a subclass.
-        :param runtime: object with `device`, `half`, `models` and `seed`, as of trackers.
+        :param runtime: object with `device`, `half`, `models`, `seed` and `graphs`, as of
+            trackers.
         :raises WeightsError: its weights are missing, damaged or of another network.
         """
         self.settings = settings
@@ -71,6 +73,8 @@ class GlobalSearch:
         self._type = convolution_type(self.device, settings.detector_precision, runtime.half)
         self._network = load_siam_rcnn(settings.detector_weights, runtime.models, runtime.seed)
         self._network.to(self.device, memory_format=torch.channels_last)
+        self._see = graphed(lambda pixels: [self._network.features(pixels)], self.device,
+                            runtime.graphs)
         self.reset()
 
     def start(self, image, box):
@@ -134,4 +138,4 @@ class GlobalSearch:
 
     def _features(self, image):
         pixels = to_device(image, self.device).permute(2, 0, 1)[None].float()
-        return self._network.features(pixels.contiguous(memory_format=torch.channels_last))
+        return self._see(pixels.contiguous(memory_format=torch.channels_last))[0]

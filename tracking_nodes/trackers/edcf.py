@@ -21,6 +21,7 @@ from tracking_nodes.nn.device import (
     convolution_type, keep_freed_memory, PRECISIONS, resolve_device, to_device)
 from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
+from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.peak import peak_at
 from tracking_nodes.online.regions import sample
@@ -162,6 +163,7 @@ class Edcf(Looker, Tracker):
         self._type = convolution_type(self.device, self.settings.precision, self.runtime.half)
         keep_freed_memory()
         self._encoder.to(self.device, self._type, memory_format=torch.channels_last)
+        self._encode = graphed(self._maps, self.device, self.runtime.graphs)
         exponents = np.arange(settings.scales) - settings.scales // 2
         self._steps = settings.scale_step ** exponents.astype(float)
         self._middle = settings.scales // 2
@@ -288,8 +290,11 @@ class Edcf(Looker, Tracker):
     @torch.inference_mode()
     def see(self, views):
         """Return the fine-grained and the semantic maps, what the settings have of them."""
+        return self._encode(self._on_device(views))
+
+    def _maps(self, patches):
         settings, seen = self.settings, []
-        first = self._encoder.first(self._on_device(views))
+        first = self._encoder.first(patches)
         if settings.fine:
             seen.append(self._encoder.fine(first).float())
         if settings.semantic:
