@@ -73,7 +73,7 @@ def debug_images(tracker, sequence, count=3):
         target.follow(image)
         target.judge()
         if index in chosen:
-            shown.append(draw(image, target.state, target.location, str(target.epoch)))
+            shown.append(draw(image, [target]))
         target.learn()
     return np.hstack(shown)
 

@@ -84,11 +84,15 @@ def test_a_row_holds_for_its_settings_only():
 
 @pytest.mark.parametrize('row', [Row('any', {}, {stage: Duration(1) for stage in STAGES}),
                                  Row('static', {}, {stage: Duration(1) for stage in STAGES})])
-def test_times_of_learning_inline_do_not_hold_for_the_background(row):
+def test_a_row_holds_for_its_way_of_learning_only(row):
     profile = Profile('board', 'd', rows=(row,))
+    beside = StaticTracker(runtime=Runtime(learning='background'))
     assert profile.stages(StaticTracker()) is row.stages
-    with pytest.raises(SettingError, match="'background'.*profile board; use inline"):
-        profile.stages(StaticTracker(runtime=Runtime(learning='background')))
+    with pytest.raises(SettingError, match='no row for StaticTracker, learning background'):
+        profile.stages(beside)
+    other = replace(row, learning='background', stages={stage: Duration(2) for stage in STAGES})
+    both = Profile('board', 'd', rows=(row, other))
+    assert both.stages(StaticTracker()) is row.stages and both.stages(beside) is other.stages
 
 
 @pytest.mark.parametrize('change, message', [
@@ -99,6 +103,7 @@ def test_times_of_learning_inline_do_not_hold_for_the_background(row):
     (('locate: 2\n', 'locat: 2\n'), "tracker 2: unknown key 'locat'"),
     (('  locate: 2\n', ''), 'tracker 2: no locate'),
     (('  start: 1\n', '  start: 1\n  settings: 3\n'), 'settings = 3'),
+    (('  start: 1\n', '  start: 1\n  learning: later\n'), "learning = 'later'"),
     (('trackers:\n', 'trackers: 5\n#'), 'board.yaml'),
     (('device: a board', 'device: [a board'), 'cannot be read'),
 ])
@@ -208,7 +213,6 @@ def test_the_command_writes_a_profile_that_the_protocol_takes(tmp_path, capsys):
 
 @pytest.mark.parametrize('options, message', [
     (['--frames', '1'], '--frames 1'), (['--camera-ms', '-2'], '--camera-ms -2'),
-    (['--learning', 'background'], '--learning background'),
     (['--out', 'x.txt'], 'x.txt'), (['--tracker', 'unknown'], "no tracker 'unknown'")])
 def test_the_command_refuses_what_makes_no_profile(tmp_path, capsys, options, message):
     write_clip(tmp_path)

@@ -334,5 +334,7 @@ def test_rate_is_that_of_the_last_seconds():
     BOX, (-1e9, -1e9, 2e9, 2e9), (np.nan, 0, 1, 1), (150, 90, 500, 500)])
 def test_drawing_keeps_the_frame_and_takes_any_box(box):
     image = np.full((100, 200, 3), 90, np.uint8)
-    shown = draw(image, State.TRACKING, Location(np.asarray(box, float), 0.5, True), '1')
+    target = SimpleNamespace(state=State.TRACKING, label='1',
+                             location=Location(np.asarray(box, float), 0.5, True))
+    shown = draw(image, [target, target])
     assert (image == 90).all() and shown.shape == image.shape and (shown != 90).any()

@@ -27,6 +27,8 @@ def add_tracker_options(parser):
     parser.add_argument('--device', default='auto',
                         help='auto, cpu or cuda:N (default: %(default)s)')
     parser.add_argument('--half', action='store_true', help='float16 features on a GPU')
+    parser.add_argument('--graphs', action='store_true',
+                        help='on a GPU, replay the passes of the networks as CUDA graphs')
     parser.add_argument('--learning', default='inline', metavar='MODE',
                         help='inline, or background: updates run beside the frames, so that '
                              'results depend on the machine (default: %(default)s)')
@@ -77,7 +79,7 @@ def runtime(options):
     from tracking_nodes.trackers.base import Runtime
 
     return Runtime(options.device, options.half, options.seed, options.models,
-                   options.learning)
+                   options.learning, options.graphs)
 
 
 def open_all(options):

@@ -35,9 +35,6 @@ def profile(options):
     shared.check_frames(options)
     if not 0 <= options.camera_ms < float('inf'):
         raise SettingError(f'--camera-ms {options.camera_ms} is not a time of 0 ms or more')
-    if options.learning != 'inline':
-        raise SettingError(f'--learning {options.learning}: a profile holds the times of updates '
-                           'inline; those in the background take none of a stage')
     path = Path(options.out)
     if path.suffix != '.yaml':
         raise SettingError(f'--out {path}: a profile is a .yaml file')

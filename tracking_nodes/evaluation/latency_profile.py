@@ -3,7 +3,8 @@ How long a tracker takes, stage by stage, on a device: a YAML file that a run wr
 
 The stages, all in milliseconds: `start` on the first box; `locate` in a frame; `learn`, a call
 that changed the model; `gather`, a call of learn that did not, such as one that only collected
-samples. Times are of learning inline. `docs/latency.md` shows the file.
+samples. In a row of learning in the background `learn` is an update in its thread, `gather` every
+call of learn, and `locate` what it takes beside the updates. `docs/latency.md` shows the file.
 """
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.trackers import registry
+from tracking_nodes.trackers.base import LEARNING
 
 STAGES = ('start', 'locate', 'learn', 'gather')
 ANY = 'any'
@@ -47,15 +49,19 @@ class Row:
     The stages of one tracker.
 
     tracker: name in the registry or of OpenCV's, or 'any'. settings: those that the times hold
-    for; a tracker fits whose settings have these values. stages: {stage: `Duration`}.
+    for; a tracker fits whose settings have these values. stages: {stage: `Duration`}. learning:
+    'inline' or 'background', that the times hold for.
     """
 
     tracker: str
     settings: dict
     stages: dict
+    learning: str = 'inline'
 
     def fits(self, tracker):
         """Return whether the times hold for a tracker."""
+        if tracker.runtime.learning != self.learning:
+            return False
         if self.tracker == ANY:
             return True
         cls = PEERS.get(self.tracker) or registry.tracker_class(self.tracker)
@@ -84,18 +90,15 @@ class Profile:
         """
         Return {stage: `Duration`} of a tracker.
 
-        :raises SettingError: the profile has no times of this tracker with its settings, or the
-            tracker learns in the background, where updates take the time of this machine.
+        :raises SettingError: the profile has no times of this tracker with its settings and its
+            way of learning.
         """
-        if tracker.runtime.learning != 'inline':
-            raise SettingError(f'learning = {tracker.runtime.learning!r}: updates beside the '
-                               f'frames take this machine\'s time and not that of profile '
-                               f'{self.name}; use inline')
         for row in self.rows:
             if row.fits(tracker):
                 return row.stages
-        known = ', '.join(f'{row.tracker} {row.settings}' for row in self.rows)
-        raise SettingError(f'profile {self.name} has no row for {tracker.method.__name__} with '
+        known = ', '.join(f'{row.tracker}, {row.learning} {row.settings}' for row in self.rows)
+        raise SettingError(f'profile {self.name} has no row for {tracker.method.__name__}, '
+                           f'learning {tracker.runtime.learning}, with '
                            f'{tracker.settings.as_dict()}; it has {known or "none"}. Measure it '
                            'on that device with `tracking_benchmark profile`')
 
@@ -150,7 +153,9 @@ def read_profile(path):
 def write_profile(path, profile):
     """Write a profile as YAML that `read_profile` reads; its name is that of the file."""
     content = {'device': profile.device, 'camera': _written(profile.camera), 'trackers': [
-        {'tracker': row.tracker, **({'settings': row.settings} if row.settings else {}),
+        {'tracker': row.tracker,
+         **({'learning': row.learning} if row.learning != 'inline' else {}),
+         **({'settings': row.settings} if row.settings else {}),
          **{stage: _written(duration) for stage, duration in row.stages.items()}}
         for row in profile.rows]}
     path = Path(path)
@@ -161,14 +166,18 @@ def write_profile(path, profile):
 
 
 def _row(content, place):
-    content = _mapping(content, ('tracker', 'settings', *STAGES),
+    content = _mapping(content, ('tracker', 'settings', 'learning', *STAGES),
                        ('tracker', 'start', 'locate', 'learn'), place)
     # Trackers that do not tell the two apart in their times need one number only.
     stages = {stage: _duration(content.get(stage, 0), f'{place}, {stage}') for stage in STAGES}
     settings = content.get('settings', {})
     if not isinstance(settings, dict):
         raise SettingError(f'{place}: settings = {settings!r} is not a mapping')
-    return Row(str(content['tracker']), settings, stages)
+    learning = content.get('learning', 'inline')
+    if learning not in LEARNING:
+        raise SettingError(f'{place}: learning = {learning!r} is not one of '
+                           f'{", ".join(LEARNING)}')
+    return Row(str(content['tracker']), settings, stages, learning)
 
 
 def _duration(content, place):

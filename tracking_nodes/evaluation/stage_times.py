@@ -1,4 +1,5 @@
 """Measure how long the stages of a tracker take here: for a latency profile, or for a look."""
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 import time
 
@@ -15,7 +16,7 @@ def measure_row(contender, sequences, frames):
     Run a contender and return the mean and standard deviation of each stage.
 
     Reading the images is not counted. A stage that did not happen, such as learning in a tracker
-    that never does, counts as 0.
+    that never does, counts as 0. In the background an update is timed in its thread.
 
     :param contender: a `Contender`.
     :param sequences: list of `Sequence`; the tracker starts once in each.
@@ -26,16 +27,19 @@ def measure_row(contender, sequences, frames):
     tracker = contender.create()
     tracker.warm_up()
     times = {stage: [] for stage in STAGES}
-    for sequence in sequences:
-        images, box = targets(sequence, frames)
-        _timed(times['start'], tracker.start, next(images), box)
-        for image in images:
-            _timed(times['locate'], tracker.locate, image)
-            begin = time.perf_counter()
-            changed = tracker.learn()
-            times['learn' if changed else 'gather'].append(time.perf_counter() - begin)
+    beside = contender.runtime.learning == 'background'
+    with _timed_updates(times['learn']) if beside else nullcontext():
+        for sequence in sequences:
+            images, box = targets(sequence, frames)
+            _timed(times['start'], tracker.start, next(images), box)
+            for image in images:
+                _timed(times['locate'], tracker.locate, image)
+                begin = time.perf_counter()
+                changed = tracker.learn() and not beside
+                times['learn' if changed else 'gather'].append(time.perf_counter() - begin)
     return Row(contender.tracker, tracker.settings.as_dict(),
-               {stage: _duration(seconds) for stage, seconds in times.items()})
+               {stage: _duration(seconds) for stage, seconds in times.items()},
+               contender.runtime.learning)
 
 
 def measure_stages(contender, sequences, frames):
@@ -96,10 +100,24 @@ def targets(sequence, frames):
     return islice(sequence.images(), first, first + frames), sequence.boxes[first]
 
 
+@contextmanager
+def _timed_updates(seconds):
+    """Let updates in the background add what they take to a list, and wait for the last."""
+    # Not above: OpenCV's trackers need no PyTorch.
+    from tracking_nodes.online.background import learning_thread, updates_in
+
+    with learning_thread() as thread:
+        submit = thread.submit
+        thread.submit = lambda *work: submit(_timed, seconds, *work)
+        with updates_in(thread):
+            yield
+
+
 def _timed(seconds, call, *arguments):
     begin = time.perf_counter()
-    call(*arguments)
+    result = call(*arguments)
     seconds.append(time.perf_counter() - begin)
+    return result
 
 
 def _duration(seconds):

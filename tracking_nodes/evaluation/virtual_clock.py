@@ -1,4 +1,6 @@
 """A clock that only moves when told to: what a camera sent while a tracker computed."""
+from concurrent.futures import Executor, Future
+
 import numpy as np
 
 
@@ -39,3 +41,42 @@ class VirtualClock:
     def spend(self, nanoseconds):
         """Let time pass."""
         self.now += nanoseconds
+
+
+class VirtualThread(Executor):
+    """
+    The thread that learns beside the frames, on a virtual clock.
+
+    Work is done when it is submitted, and said to be done once the clock has moved by what it
+    takes; work submitted before that begins after it.
+    """
+
+    def __init__(self, clock, duration):
+        """
+        Begin idle.
+
+        :param clock: a `VirtualClock`.
+        :param duration: function that returns what a piece of work takes, ns.
+        """
+        self._clock, self._duration, self._free = clock, duration, clock.now
+
+    def submit(self, work, /, *arguments):
+        """Do the work and return its `Future`, not done before its time."""
+        self._free = max(self._clock.now, self._free) + self._duration()
+        future = _Later(self._clock, self._free)
+        try:
+            future.set_result(work(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class _Later(Future):
+    """A future that nobody knows the result of before a time."""
+
+    def __init__(self, clock, when):
+        super().__init__()
+        self._clock, self._when = clock, when
+
+    def done(self):
+        return self._clock.now >= self._when

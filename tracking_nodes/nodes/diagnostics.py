@@ -14,7 +14,7 @@ _PARTS = ('queue', 'decode', 'locate', 'predict', 'publish', 'learn')
 
 def diagnostic_array(node_name, stamp, lifecycle, health, worker, tracker_values):
     """
-    Return the DiagnosticArray with one status.
+    Return the DiagnosticArray with one status, and one more for each of several targets.
 
     :param node_name: fully qualified name of the node.
     :param stamp: builtin_interfaces Time.
@@ -30,7 +30,7 @@ def diagnostic_array(node_name, stamp, lifecycle, health, worker, tracker_values
         level=level, name=f'{node_name}: tracker', message=words,
         hardware_id=str(tracker_values.get('device', '')),
         values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()])
-    array = DiagnosticArray(status=[status])
+    array = DiagnosticArray(status=[status, *_target_statuses(node_name, worker)])
     array.header.stamp = stamp
     return array
 
@@ -73,16 +73,32 @@ def tracker_values(settings, device, topic):
             'resident memory (MB)': memory_resident() / 1e6}
 
 
+def _target_statuses(node_name, worker):
+    if worker is None or not worker.named:
+        return []
+    statuses = []
+    for target in worker.targets:
+        values = {'state': target.state.value, 'class': target.class_id,
+                  **_model_values(target.progress)}
+        statuses.append(DiagnosticStatus(
+            level=DiagnosticStatus.WARN if target.state is State.LOST else DiagnosticStatus.OK,
+            name=f'{node_name}: target {target.label}', message=target.state.value,
+            values=[KeyValue(key=key, value=_text(value)) for key, value in values.items()]))
+    return statuses
+
+
 def _worker_values(worker):
     if worker is None:
         return {}
-    progress = worker.progress
     return {'state': worker.state.value, 'target id': worker.epoch,
-            'learning': 'on' if worker.learning else 'frozen',
-            'model age (s)': progress.age, 'model updates': progress.updates,
-            'model updates skipped': progress.skipped, 'model updates failed': progress.failed,
-            'model update running': 'yes' if progress.running else 'no',
+            'learning': 'on' if worker.learning else 'frozen', **_model_values(worker.progress),
             'buffered images': worker.buffered}
+
+
+def _model_values(progress):
+    return {'model age (s)': progress.age, 'model updates': progress.updates,
+            'model updates skipped': progress.skipped, 'model updates failed': progress.failed,
+            'model update running': 'yes' if progress.running else 'no'}
 
 
 def _health_values(health):

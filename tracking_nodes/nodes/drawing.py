@@ -1,4 +1,4 @@
-"""The debug image: the box, its state and its score drawn on a copy of the frame."""
+"""The debug image: boxes, their states and their scores drawn on a copy of the frame."""
 import cv2
 import numpy as np
 
@@ -10,37 +10,41 @@ COLOURS = {
     State.IDLE: (200, 200, 200)}
 
 
-def draw(image, state, location, identity):
+def draw(image, targets):
     """
-    Return a copy of the frame with what the tracker believes.
+    Return a copy of the frame with what is believed of targets, a line of text for each.
 
     :param image: (H, W, 3) uint8 BGR; not changed.
-    :param state: a `State`.
-    :param location: a `Location`, or None without a target.
-    :param identity: the target's id, str.
+    :param targets: list of `Target`, or what has `state`, `location` and `label` as these do.
     :return: (H, W, 3) uint8 BGR.
     """
-    shown = image.copy()
-    colour = COLOURS[state]
-    text = state.value
-    if location is not None:
-        text = f'#{identity} {state.value} {location.score:.2f}'
-        if np.isfinite(location.box).all():
-            _draw_box(shown, location.box, colour, state)
-    height = image.shape[0]
-    scale = max(0.4, height / 900)
-    origin = round(10 * scale), round(26 * scale)
-    for width, ink in ((4, (0, 0, 0)), (1, colour)):
-        cv2.putText(shown, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, ink,
-                    max(1, round(width * scale)), cv2.LINE_AA)
+    shown, scale = image.copy(), max(0.4, image.shape[0] / 900)
+    for line, target in enumerate(targets):
+        colour, location, text = COLOURS[target.state], target.location, target.state.value
+        if location is not None:
+            text = f'#{target.label} {target.state.value} {location.score:.2f}'
+            if np.isfinite(location.box).all():
+                corner = _draw_box(shown, location.box, colour, target.state)
+                if len(targets) > 1:
+                    _write(shown, f'#{target.label}', corner, scale, colour)
+        _write(shown, text, (round(10 * scale), round((26 + 30 * line) * scale)), scale, colour)
     return shown
 
 
+def _write(shown, text, origin, scale, colour):
+    for width, ink in ((4, (0, 0, 0)), (1, colour)):
+        cv2.putText(shown, text, origin, cv2.FONT_HERSHEY_SIMPLEX, scale, ink,
+                    max(1, round(width * scale)), cv2.LINE_AA)
+
+
 def _draw_box(shown, box, colour, state):
+    """Draw a box and return its top left corner."""
     # A box may lie far outside of the image; OpenCV takes 32-bit pixel numbers.
     limit = 10 * max(shown.shape[:2])
     left, top = np.clip(box[:2], -limit, limit)
     right, bottom = np.clip(box[:2] + box[2:], -limit, limit)
     thickness = max(1, round(shown.shape[0] / 240))
-    cv2.rectangle(shown, (round(left), round(top)), (round(right), round(bottom)), colour,
+    corner = round(left), round(top)
+    cv2.rectangle(shown, corner, (round(right), round(bottom)), colour,
                   1 if state is State.LOST else thickness, cv2.LINE_AA)
+    return corner

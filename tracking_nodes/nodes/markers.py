@@ -9,7 +9,25 @@ _LINE_WIDTH = 0.005
 _TEXT_HEIGHT = 0.05
 
 
-def target_markers(header, camera, state, location, label):
+def markers_of_several(header, camera, targets):
+    """
+    Return the MarkerArray of targets, each in a namespace of its own; all earlier ones go.
+
+    :param header: of the image.
+    :param camera: a `CameraModel`.
+    :param targets: list of `Target`.
+    """
+    shown = [Marker(header=header, action=Marker.DELETEALL)]
+    for target in targets:
+        for marker in target_markers(header, camera, target.state, target.location,
+                                     target.label).markers:
+            if marker.action == Marker.ADD:
+                marker.ns = f'target {target.label}'
+                shown.append(marker)
+    return MarkerArray(markers=shown)
+
+
+def target_markers(header, camera, state, location, identity):
     """
     Return markers in the camera's optical frame (z forward, x right, y down).
 
@@ -17,7 +35,7 @@ def target_markers(header, camera, state, location, label):
     :param camera: a `CameraModel`.
     :param state: a `State`; while lost or idle the markers are removed.
     :param location: a `Location`, or None without a target.
-    :param label: text beside the box.
+    :param identity: the target's id, str.
     :return: a MarkerArray of four markers: outline, ray through the centre, text, and frustum,
         the rays through the four corners.
     """
@@ -33,7 +51,7 @@ def target_markers(header, camera, state, location, label):
     frustum = _lines(header, 3, state, Marker.LINE_LIST,
                      [point for corner in corners for point in (eye, corner)])
     text = _marker(header, 2, state)
-    text.type, text.text = Marker.TEXT_VIEW_FACING, label
+    text.type, text.text = Marker.TEXT_VIEW_FACING, f'#{identity} {state.value}'
     text.pose.position = corners[0]
     text.scale.z = _TEXT_HEIGHT
     return MarkerArray(markers=[outline, ray, text, frustum])

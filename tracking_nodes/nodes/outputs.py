@@ -8,21 +8,22 @@ from tracking_nodes.nodes import qos
 from tracking_nodes.nodes.conversions import (
     detection, detections, image_message, nanoseconds_to_stamp)
 from tracking_nodes.nodes.drawing import draw
-from tracking_nodes.nodes.markers import target_markers
+from tracking_nodes.nodes.markers import markers_of_several, target_markers
 from tracking_nodes.trackers.presence import State
 
 
 class Outputs:
     """The node's lifecycle publishers; they publish only while the node is active."""
 
-    def __init__(self, node, health):
+    def __init__(self, node, health, several=False):
         """
         Create the publishers.
 
         :param node: the lifecycle node.
         :param health: the `Health` that gets notices of incompatible subscriptions.
+        :param several: whether there may be more than one target.
         """
-        self._node, self._health = node, health
+        self._node, self._health, self._several = node, health, several
         self._last_state = None
         self._publishers = []
         self._detections = self._publisher(Detection2DArray, '~/detections', qos.RELIABLE)
@@ -67,53 +68,62 @@ class Outputs:
             self._state.publish(String(data=state.value))
             self._last_state = state
 
-    def publish(self, header, target):
+    def publish(self, header, targets, state):
         """
         Publish the answer to one image.
 
         :param header: of the image.
-        :param target: the `Target`; without one, or while it is lost, the array is empty.
+        :param targets: list of `Target`; the array holds none of one that is lost.
+        :param state: the best `State` of all.
         """
-        self._detections.publish(_answer(header, target))
-        self.publish_state(target.state)
+        self._detections.publish(detections(header, [
+            _detection(header, target, target.location.box) for target in targets
+            if _seen(target)]))
+        self.publish_state(state)
 
-    def predict(self, header, target, box, stamp):
+    def predict(self, header, predictions):
         """
-        Publish where the target is at another time than that of the image.
+        Publish where targets are at another time than that of the image.
 
         :param header: of the image.
-        :param target: the `Target`.
-        :param box: (x, y, w, h) at that time; None without a target.
-        :param stamp: that time, ns.
+        :param predictions: list of a `Target`, its box (x, y, w, h) and the time that it is for,
+            ns; the message has the latest of these times, or that of the image.
         """
-        then = Header(stamp=nanoseconds_to_stamp(stamp), frame_id=header.frame_id)
-        self._predicted.publish(_answer(then, target, box))
+        items = []
+        for target, box, stamp in predictions:
+            if _seen(target):
+                items.append(_detection(_at(header, stamp), target, box))
+        latest = max((stamp for _, _, stamp in predictions), default=None)
+        self._predicted.publish(detections(
+            header if latest is None else _at(header, latest), items))
 
-    def show(self, header, image, target, camera):
+    def show(self, header, image, targets, camera):
         """
         Publish what people look at, where somebody does.
 
         :param image: (H, W, 3) uint8 BGR, or None where it was not decoded.
+        :param targets: list of `Target`, at least one.
         :param camera: function from (width, height) of the image to its `CameraModel`.
         """
         if image is None:
             return
-        identity = str(target.epoch)
         if self.want_image:
-            shown = draw(image, target.state, target.location, identity)
-            self._debug_image.publish(image_message(shown, header))
+            self._debug_image.publish(image_message(draw(image, targets), header))
         if self._markers.get_subscription_count() > 0:
-            label = f'#{identity} {target.state.value}'
-            self._markers.publish(target_markers(
-                header, camera((image.shape[1], image.shape[0])), target.state,
-                target.location, label))
+            model, first = camera((image.shape[1], image.shape[0])), targets[0]
+            self._markers.publish(markers_of_several(header, model, targets) if self._several else
+                                  target_markers(header, model, first.state, first.location,
+                                                 first.label))
 
 
-def _answer(header, target, box=None):
-    """Return the message with the target, at its own box unless another is given."""
-    if target.state not in (State.TRACKING, State.UNCERTAIN):
-        return detections(header)
-    location = target.location
-    return detections(header, [detection(
-        header, location.box if box is None else box, min(max(location.score, 0.0), 1.0),
-        target.class_id, str(target.epoch))])
+def _seen(target):
+    return target.state in (State.TRACKING, State.UNCERTAIN)
+
+
+def _detection(header, target, box):
+    return detection(header, box, min(max(target.location.score, 0.0), 1.0), target.class_id,
+                     target.label)
+
+
+def _at(header, stamp):
+    return Header(stamp=nanoseconds_to_stamp(stamp), frame_id=header.frame_id)

@@ -24,6 +24,9 @@ class NodeSettings(Settings):
         'auto', 'where the tracker computes: auto, cpu, cuda or cuda:N; a GPU that is asked for '
         'and missing is an error')
     half: bool = setting(False, 'float16 features; only on a GPU')
+    graphs: bool = setting(
+        False, 'on a GPU, record the passes of the frozen networks as CUDA graphs and replay them; '
+        'elsewhere nothing changes', source='not run on a GPU yet')
     seed: int = setting(0, 'seed of every random draw', minimum=0, maximum=2 ** 31 - 1)
     models: str = setting(
         '', 'directory searched first for weights; empty: TRACKING_MODELS, then the package')
@@ -52,6 +55,10 @@ class NodeSettings(Settings):
         'decoded', minimum=1, maximum=1_000_000_000, live=True,
         source='three times the largest industrial cameras')
 
+    max_targets: int = setting(
+        1, 'at most so many targets at a time, each with a tracker of its own: one without an id, '
+        'as ever, and those that ~/init gives under ids of their own', minimum=1, maximum=64,
+        source='cost of a target: docs/performance.md')
     init_box: str = setting(
         '', 'start on this box, "x, y, w, h" in pixels, in the next image; empty: wait',
         live=True)

@@ -31,7 +31,10 @@ SUBSCRIBED = (
           'beside the camera topic after remapping: `/camera/camera_info` for `/camera/image`; '
           'for the markers'),
     Topic('~/init', 'vision_msgs/msg/Detection2D', 'reliable',
-          'start on this box; its stamp is that of the image it was drawn on, 0 means the newest'),
+          'start on this box; its stamp is that of the image it was drawn on, 0 means the newest; '
+          'its id names the target where max_targets is above 1'),
+    Topic('~/forget', 'std_msgs/msg/String', 'reliable',
+          'give up the target that is published under this id, as `~/stop` does for all'),
     Topic('candidates', 'vision_msgs/msg/Detection2DArray', 'sensor data',
           'boxes of a detector: they start a target, see candidates_policy, and confirm it, see '
           'candidates_confirm'),
@@ -43,13 +46,14 @@ SUBSCRIBED = (
 PUBLISHED = (
     Topic('~/detections', 'vision_msgs/msg/Detection2DArray', 'reliable',
           'one message for every image that is answered, under the header of the image; one '
-          'detection with class, score and an id that changes with each new target; none while '
-          'the target is lost or there is none'),
+          'detection of each target with class, score and an id: that it was given under, or a '
+          'number that changes with each new target; none of a target that is lost'),
     Topic('~/predicted', 'vision_msgs/msg/Detection2DArray', 'reliable',
-          'with compensation: the same detection, moved to where the target is by now, under the '
-          'stamp of that time; nothing without'),
+          'with compensation: the same detections, moved to where the targets are by now, under '
+          'the stamp of that time; nothing without'),
     Topic('~/state', 'std_msgs/msg/String', 'latched',
-          '`idle`, `tracking`, `uncertain` or `lost`, published when it changes'),
+          '`idle`, `tracking`, `uncertain` or `lost`, published when it changes; of several '
+          'targets the first of `tracking`, `uncertain`, `lost` that holds for one'),
     Topic('~/vision_info', 'vision_msgs/msg/VisionInfo', 'latched',
           'method: the tracker; database_location: the parameter that holds the class'),
     Topic('~/debug_image', 'sensor_msgs/msg/Image', 'reliable',
@@ -60,13 +64,14 @@ PUBLISHED = (
           'made only while somebody subscribes'),
     Topic('/diagnostics', 'diagnostic_msgs/msg/DiagnosticArray', 'reliable',
           'rates, latency percentiles, times by part, drops and faults by reason, age of the '
-          'model, its updates done, skipped and failed, state, device, memory, last error'),
+          'model, its updates done, skipped and failed, state, device, memory, last error; where '
+          'max_targets is above 1, another status for each target'),
 )
 SERVICES = (
     Topic('~/reset', 'std_srvs/srv/Trigger', '',
-          'forget the target and wait for the next; init_box and candidates count again'),
+          'forget all targets and wait for the next; init_box and candidates count again'),
     Topic('~/stop', 'std_srvs/srv/Trigger', '',
-          'forget the target and stay idle until `~/init`, two clicks, init_box or `~/reset`; '
+          'forget all targets and stay idle until `~/init`, two clicks, init_box or `~/reset`; '
           'candidates are ignored'),
     Topic('~/set_learning', 'std_srvs/srv/SetBool', '',
           'false freezes the online update, true resumes it; one that runs in the background is '
@@ -85,6 +90,14 @@ With `autostart` (the default) it configures and activates itself.
 
 Every answer carries the header of its image. When images come faster than the tracker answers,
 the newest one wins and the others are counted in `/diagnostics`.
+
+With `max_targets` above 1 the node follows several targets, each with a tracker of its own in the
+same thread. A box on `~/init` with an id adds the target of that id or replaces it, and
+`~/detections` holds it under this id. A box without an id, clicks, init_box and candidates mean
+the one target without an id, as ever; the node gives it a number that no other target has.
+`candidates_confirm` and `state_file` are about that target alone. An image is received and decoded
+once for all targets, and what their trackers look at goes through the frozen network in one pass.
+They learn one after the other in one thread. [What a target costs](performance.md).
 
 With `compensation` the node also publishes `~/predicted`: the box extrapolated from the stamp of
 its image to the node's clock at the moment of publishing, and stamped with that time. It is a

@@ -86,6 +86,12 @@ class Requests:
         """Return whether a start waits."""
         return self._start is not None
 
+    @property
+    def pending(self):
+        """Return whether anything waits."""
+        with self._lock:
+            return self._start is not None or self._forget is not None
+
 
 class TwoClicks:
     """Two clicks on an image that make a box; the first one is forgotten after a while."""

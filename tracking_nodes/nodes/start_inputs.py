@@ -1,7 +1,8 @@
-"""The topics that start a target: `~/init`, a detector's candidates, and two clicks."""
+"""The topics that start a target, `~/init`, candidates, two clicks; and `~/forget`, of one."""
 import time
 
 from geometry_msgs.msg import Point
+from std_msgs.msg import String
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 from tracking_nodes.errors import BoxError
@@ -9,7 +10,8 @@ from tracking_nodes.nodes import qos
 from tracking_nodes.nodes.candidates import choose, is_usable, suitable
 from tracking_nodes.nodes.conversions import (
     best_hypothesis, message_to_box, stamp_to_nanoseconds)
-from tracking_nodes.nodes.requests import parse_box, StartRequest, TwoClicks
+from tracking_nodes.nodes.named_targets import too_many
+from tracking_nodes.nodes.requests import Forget, parse_box, StartRequest, TwoClicks
 from tracking_nodes.trackers.presence import State
 
 _ALLOWED_STATES = {
@@ -43,6 +45,7 @@ class StartInputs:
         self._clicks = TwoClicks()
         self._subscriptions = [
             self._subscribe(Detection2D, '~/init', self._init, qos.RELIABLE),
+            self._subscribe(String, '~/forget', self._forget, qos.RELIABLE),
             self._subscribe(Detection2DArray, 'candidates', self._candidates, qos.SENSOR_DATA)]
         for shown in (images.topics['raw'], '~/debug_image'):
             self._subscriptions.append(
@@ -67,7 +70,19 @@ class StartInputs:
     def _init(self, message):
         hypothesis = best_hypothesis(message)
         self._ask(message_to_box(message.bbox), '~/init', message.header,
-                  hypothesis.class_id if hypothesis else '')
+                  hypothesis.class_id if hypothesis else '',
+                  name=message.id if self._worker.named else '')
+
+    def _forget(self, message):
+        worker = self._worker
+        if worker.named.forget(Forget.STOP, message.data):
+            return
+        if worker.target_given and message.data == str(worker.epoch):
+            worker.requests.forget(Forget.STOP)
+            return
+        known = ', '.join(target.label for target in worker.targets) or 'none'
+        self._health.fault('unknown_target', f'~/forget: no target {message.data!r}; there are: '
+                           f'{known}')
 
     def _candidates(self, message):
         worker, settings = self._worker, self._worker.settings
@@ -98,11 +113,20 @@ class StartInputs:
         self._health.fault('bad_box', str(error))
         return False
 
-    def _ask(self, box, origin, header, class_id, automatic=False, identity=''):
+    def _ask(self, box, origin, header, class_id, automatic=False, identity='', name=''):
         if not self._is_usable(box, origin):
             return
         stamp = stamp_to_nanoseconds(header.stamp) if header is not None else 0
-        self._worker.requests.start(StartRequest(
-            box, origin, class_id or self._worker.settings.class_id,
+        worker = self._worker
+        request = StartRequest(
+            box, origin, class_id or worker.settings.class_id,
             frame=None if stamp else self._images.buffer.newest(),
-            stamp=stamp or None, automatic=automatic, identity=identity))
+            stamp=stamp or None, automatic=automatic, identity=identity)
+        if not name:
+            worker.requests.start(request)
+            return
+        if worker.target_given and name == str(worker.epoch):
+            # Two targets are never published under one id.
+            worker.requests.forget(Forget.RESET)
+        if not worker.named.start(name, request):
+            self._health.fault('too_many_targets', too_many(origin, worker.settings.max_targets))

@@ -7,8 +7,9 @@ class Target:
     """
     A tracker together with the target it was given last; used by one thread only.
 
-    epoch: counts the targets given, from 1. identity: a detector's id of the target, or ''.
-    location: the last `Location`, or None.
+    name: the id it was given under, or '' where the node numbers it. epoch: counts the targets
+    given, from 1. identity: a detector's id of the target, or ''. location: the last `Location`,
+    or None.
     """
 
     def __init__(self, tracker, thresholds):
@@ -20,6 +21,7 @@ class Target:
         """
         self.tracker = tracker
         self.thresholds = thresholds
+        self.name = ''
         self.epoch = 0
         self.identity = ''
         self.class_id = ''
@@ -33,11 +35,16 @@ class Target:
         return self._presence.state
 
     @property
+    def label(self):
+        """Return the id that the target is published under."""
+        return self.name or str(self.epoch)
+
+    @property
     def given(self):
         """Return whether there is a target, be it lost."""
         return self.tracker.started
 
-    def start(self, image, box, class_id, identity=''):
+    def start(self, image, box, class_id, identity='', taken=()):
         """
         Begin with a new target, or again with one that a detector knows as the one before.
 
@@ -45,6 +52,7 @@ class Target:
         :param box: (x, y, w, h) in this image.
         :param class_id: what is published as its class.
         :param identity: a detector's id of it, or ''; the same as before keeps the epoch.
+        :param taken: names of other targets, which a new epoch must not be the same as.
         :raises BoxError: the box cannot be started on; the target so far is kept.
         """
         try:
@@ -52,7 +60,10 @@ class Target:
         finally:
             if not self.tracker.started:
                 self.forget()
-        self.epoch += not identity or identity != self.identity
+        if not identity or identity != self.identity:
+            self.epoch += 1
+            while str(self.epoch) in taken:
+                self.epoch += 1
         self.identity = identity
         self.class_id = class_id
         self.location = Location(box, 1.0, True)

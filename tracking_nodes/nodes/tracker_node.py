@@ -37,7 +37,7 @@ _SPIN = 0.1
 
 class TrackerNode(LifecycleNode):
     """
-    Tracks one target in the images of one camera.
+    Tracks one target, or several, in the images of one camera.
 
     configure: check parameters, load the tracker and warm it up. activate: subscribe and answer.
     deactivate: pause; the target is kept. cleanup: free everything, also on the GPU.
@@ -99,10 +99,11 @@ class TrackerNode(LifecycleNode):
         """Check the parameters, load the tracker and run it once on noise."""
         try:
             self.settings = read(self, NodeSettings)
-            tracker = self._make_tracker(self.settings)
-            self._outputs = Outputs(self, self._health)
-            self._worker = Worker(Target(tracker, self.settings.thresholds), self._outputs,
-                                  self._health, self.settings, self._now)
+            first, *others = (Target(tracker, self.settings.thresholds)
+                              for tracker in self._make_trackers(self.settings))
+            self._outputs = Outputs(self, self._health, several=bool(others))
+            self._worker = Worker(first, self._outputs, self._health, self.settings, self._now,
+                                  others)
         except Exception as error:
             # rclpy would drop the words of an exception; whatever it is, they have to be read.
             self._health.fault('configure', f'{type(error).__name__}: {error}; the node stays '
@@ -176,7 +177,8 @@ class TrackerNode(LifecycleNode):
             cls = registry.tracker_class(name).settings_class
             declare(self, cls, f'{name}.', reconfigurable=True)
 
-    def _make_tracker(self, settings):
+    def _make_trackers(self, settings):
+        """Return the tracker of the target without an id, then those of the targets with one."""
         self._declare_tracker()
         self._device = resolve_device(settings.device)
         half = settings.half and self._device.type == 'cuda'
@@ -185,10 +187,12 @@ class TrackerNode(LifecycleNode):
         cls = registry.tracker_class(settings.tracker)
         values = read(self, cls.settings_class, f'{settings.tracker}.').as_dict()
         runtime = Runtime(str(self._device), half, settings.seed, settings.models,
-                          settings.learning)
-        tracker = registry.create(settings.tracker, values, runtime)
-        tracker.warm_up()
-        return tracker
+                          settings.learning, settings.graphs)
+        # The target without an id is one of the max_targets only where it is given.
+        count = 1 if settings.max_targets == 1 else 1 + settings.max_targets
+        trackers = [registry.create(settings.tracker, values, runtime) for _ in range(count)]
+        trackers[0].warm_up()
+        return trackers
 
     def _set_parameters(self, parameters):
         """Check changed parameters and let those that may change live count at once."""
@@ -225,11 +229,11 @@ class TrackerNode(LifecycleNode):
         return concerned
 
     def _reset(self, request, response):
-        """Forget the target and wait for the next one, `init_box` and candidates included."""
+        """Forget all targets and wait for the next one, `init_box` and candidates included."""
         return self._forget(Forget.RESET, response)
 
     def _stop(self, request, response):
-        """Forget the target and stay idle until one is given by hand or by `~/reset`."""
+        """Forget all targets and stay idle until one is given by hand or by `~/reset`."""
         return self._forget(Forget.STOP, response)
 
     def _forget(self, how, response):
@@ -239,6 +243,7 @@ class TrackerNode(LifecycleNode):
             response.message = 'the node is not active; activate it first'
             return response
         self._worker.requests.forget(how)
+        self._worker.named.forget(how)
         if how is Forget.RESET:
             self._starts.start_on(self.settings.init_box)
         return response

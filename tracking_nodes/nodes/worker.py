@@ -3,52 +3,57 @@ import threading
 import time
 import traceback
 
-from tracking_nodes.errors import BoxError, ImageError
+from tracking_nodes.errors import ImageError
 from tracking_nodes.imaging import decode_compressed, decode_image
 from tracking_nodes.nn.device import resolve_device
 from tracking_nodes.nn.gpu_memory import advice, is_out_of_memory, with_room
 from tracking_nodes.nodes.candidates import Confirmation
-from tracking_nodes.nodes.compensation import Compensation
-from tracking_nodes.nodes.frames import age, explain_clock, NANOSECONDS, spread
+from tracking_nodes.nodes.frames import age, explain_clock
 from tracking_nodes.nodes.health import FrameTimes
-from tracking_nodes.nodes.requests import Forget, Requests, StartRequest
+from tracking_nodes.nodes.named_targets import NamedTargets, too_many
+from tracking_nodes.nodes.pursuit import Pursuit
+from tracking_nodes.nodes.requests import Forget, StartRequest
 from tracking_nodes.nodes.start_inputs import candidates_allowed
 from tracking_nodes.nodes.state_file import StateFile
+from tracking_nodes.online.background import learning_thread, updates_in
+from tracking_nodes.trackers.presence import State
+from tracking_nodes.trackers.together import look_together
 
 _WAIT_FOR_FRAME = 0.1
-_WAIT_FOR_STAMP = 2.0
+_BEST = (State.TRACKING, State.UNCERTAIN, State.LOST, State.IDLE)
 
 
 class Worker:
     """
-    Runs the tracker, in one thread, on the newest frame there is.
+    Runs the trackers, in one thread, on the newest frame there is.
 
     Other threads set `settings`, `tracker_settings` and `learning`, which count from the next
-    frame on, put wishes into `requests`, and read `state` and `held`.
+    frame on, put wishes into `requests` and `named`, and read `state` and `held`. named: the
+    `NamedTargets` beside the target without an id, which all else here is about.
     """
 
-    def __init__(self, target, outputs, health, settings, now):
+    def __init__(self, target, outputs, health, settings, now, others=()):
         """
         Prepare; nothing runs before `start`.
 
-        :param target: the `Target`, from now on used by this worker only.
+        :param target: the `Target` without an id, from now on used by this worker only.
         :param outputs: the `Outputs`.
         :param health: the `Health`.
         :param settings: `NodeSettings`.
         :param now: function that returns the node's clock in ns and whether it is simulated.
+        :param others: list of `Target` for those with an id; none where there is one target.
         """
-        self._target, self._outputs, self._health, self._now = target, outputs, health, now
+        self._target, self._outputs, self.health, self._now = target, outputs, health, now
         self.settings = settings
         self.tracker_settings = target.tracker.settings
         self.learning = True
         self.held = False
-        self.requests = Requests()
+        self._first = Pursuit(target, self)
+        self.requests = self._first.requests
+        self.named = NamedTargets([Pursuit(other, self) for other in others])
         self.confirmation = Confirmation()
         self._saved = StateFile(settings.state_file, settings.state_age, health)
-        self._compensation = Compensation(settings)
-        self._images = None
-        # The frame of the last start, until the target was followed from there to now.
-        self._behind = None
+        self.images = None
         self._stopping = threading.Event()
         self._thread = None
 
@@ -58,9 +63,20 @@ class Worker:
         return self._target.state
 
     @property
+    def state_of_all(self):
+        """Return the best `State` of all targets, from tracking down to idle."""
+        return min((pursuit.target.state for pursuit in self._pursuits()), key=_BEST.index)
+
+    @property
     def target_given(self):
         """Return whether there is a target or one is asked for."""
-        return self._target.given or self.requests.start_pending
+        return self._first.wanted
+
+    @property
+    def targets(self):
+        """Return every `Target` that is given or asked for, that without an id first."""
+        return [pursuit.target for pursuit in (self._first, *self.named.pursuits)
+                if pursuit.wanted]
 
     @property
     def identity(self):
@@ -75,16 +91,23 @@ class Worker:
     @property
     def buffered(self):
         """Return how many frames are kept for late boxes."""
-        return len(self._images.buffer) if self._images else 0
+        return len(self.images.buffer) if self.images else 0
 
     @property
     def progress(self):
         """Return the `Progress` of learning the target."""
         return self._target.progress
 
+    @property
+    def stopping(self):
+        """Return whether the thread is asked to end."""
+        return self._stopping.is_set()
+
     def start(self, images):
         """Begin to answer the frames of an `ImageInput`."""
-        self._images, self._behind = images, None
+        self.images = images
+        for pursuit in self._pursuits():
+            pursuit.rest()
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name='tracker', daemon=True)
         self._thread.start()
@@ -103,12 +126,16 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self):
-        while not self._stopping.is_set():
+        with updates_in(learning_thread()):
+            self._answer()
+
+    def _answer(self):
+        while not self.stopping:
             try:
-                self._step(self._images.slot.take(_WAIT_FOR_FRAME))
+                self._step(self.images.slot.take(_WAIT_FOR_FRAME))
             except Exception as error:
                 # Whatever a message or a tracker brings about, the next frame is answered.
-                self._health.dropped(
+                self.health.dropped(
                     self._fault('tracker_error', error, 'the frame is not answered'))
 
     def _fault(self, reason, error, consequence):
@@ -116,194 +143,193 @@ class Worker:
         if is_out_of_memory(error):
             reason = 'gpu_memory'
             consequence += f'; {advice(self.settings.tracker, self._target.tracker.settings)}'
-        self._health.fault(reason, f'{type(error).__name__}: {error}; {consequence}\n'
-                           + traceback.format_exc())
+        self.health.fault(reason, f'{type(error).__name__}: {error}; {consequence}\n'
+                          + traceback.format_exc())
         return reason
 
-    def _with_room(self, work, *arguments):
+    def with_room(self, work, *arguments):
+        """Call what computes on the tracker's device; on a full GPU twice."""
         return with_room(
             resolve_device(self._target.tracker.runtime.device),
             lambda error: self._fault('gpu_memory', error, 'it is tried once more'),
             work, *arguments)
 
+    def decode(self, frame):
+        """
+        Return the picture of a frame.
+
+        :raises ImageError: it has none.
+        """
+        decode = decode_compressed if frame.compressed else decode_image
+        return decode(frame.message, self.settings.max_image_pixels)
+
+    def bad_image(self, error):
+        """Count an image that cannot be decoded."""
+        self.health.fault('bad_image', f'{self.images.topic}: {error}')
+
+    def _pursuits(self):
+        return [self._first, *self.named.pursuits]
+
     def _step(self, frame):
-        self._target.thresholds = self.settings.thresholds
-        self._target.tracker.settings = self.tracker_settings
+        pursuits = self._pursuits()
+        for pursuit in pursuits:
+            pursuit.target.thresholds = self.settings.thresholds
+            pursuit.target.tracker.settings = self.tracker_settings
         fresh = frame is not None and not self._is_stale(frame)
-        how, request = self.requests.take(with_start=fresh)
-        if how is not None:
-            self._forget(how)
+        wishes = [(pursuit, request) for pursuit in pursuits
+                  for request in [self._take(pursuit, fresh)] if request is not None]
         if not fresh:
+            self.named.tidy()
             return
         times = _Stopwatch(frame)
         image = None
-        if self._target.given or request or self._outputs.want_image or self._saved.pending:
+        if (wishes or self._outputs.want_image or self._saved.pending
+                or any(pursuit.target.given for pursuit in pursuits)):
             try:
-                image = self._decode(frame)
+                image = self.decode(frame)
             except ImageError as error:
-                self._health.dropped('bad_image')
-                self._health.fault('bad_image', f'{self._images.topic}: {error}')
-                if request:
-                    self.requests.keep(request)
+                self.health.dropped('bad_image')
+                self.bad_image(error)
+                for pursuit, request in wishes:
+                    pursuit.requests.keep(request)
                 return
         times.lap('decode')
         if self._saved.pending:
-            request = self._resume(request, image, frame)
-        answered = request is not None and self._start_target(request, frame, image)
-        followed = self._target.given and not answered
-        if followed:
-            self._catch_up(frame)
-            self._follow(image)
-            self._confirm()
-            self._target.judge()
+            wishes = self._resume(wishes, image, frame)
+        answered = [pursuit for pursuit, request in wishes
+                    if self._alone(pursuit, self._start_target, pursuit, request, frame, image)]
+        followed = self._follow([pursuit for pursuit in pursuits if pursuit.target.given
+                                 and pursuit not in answered], frame, image)
         times.lap('locate')
         self.confirmation.remember(frame.stamp, self._target)
-        self._outputs.publish(frame.header, self._target)
+        shown = [pursuit.target for pursuit in pursuits if pursuit in answered or
+                 pursuit in followed]
+        self._outputs.publish(frame.header, shown, self.state_of_all)
         latency = age(self._now()[0], frame.stamp)
         times.lap('publish')
-        if self._compensation.wanted:
-            self._predict(frame, image, followed)
+        if self.settings.compensation != 'none':
+            now = self._now()[0]
+            self._outputs.predict(frame.header, [
+                (pursuit.target, *pursuit.predicted(frame, image, pursuit in followed, now))
+                for pursuit in pursuits if pursuit.target in shown])
         times.lap('predict')
-        self._outputs.show(frame.header, image, self._target, self._camera)
+        self._outputs.show(frame.header, image, shown or [self._target], self._camera)
         self._saved.keep(image, self._target)
         times.lap('publish')
-        if followed and self.learning:
-            self._learn()
+        if self.learning:
+            for pursuit in followed:
+                self._learn(pursuit.target)
         times.lap('learn')
-        self._health.frame_processed(times.result(latency))
+        self.named.tidy()
+        self.health.frame_processed(times.result(latency))
 
-    def _resume(self, request, image, frame):
-        """Return the request to go on with a saved target; one given by hand is better."""
+    def _take(self, pursuit, with_start):
+        """Let a target be forgotten where that is asked for; return the `StartRequest` or None."""
+        how, request = pursuit.requests.take(with_start)
+        if how is not None:
+            pursuit.forget()
+            if pursuit is self._first:
+                self.held = how is Forget.STOP
+            self._outputs.publish_state(self.state_of_all)
+        return request
+
+    def _alone(self, pursuit, work, *arguments):
+        """Do what an error of one of several targets must not take from the others."""
+        try:
+            return work(*arguments)
+        except Exception as error:
+            if not self.named:
+                raise
+            self._fault('tracker_error', error,
+                        f'target {pursuit.target.label} is not in this answer')
+            return None
+
+    def _follow(self, pursuits, frame, image):
+        """Find targets in the newest image; return the `Pursuit`s that were."""
+        behind = [pursuit for pursuit in pursuits
+                  if self._alone(pursuit, self._caught_up, pursuit, frame)]
+        if len(behind) > 1:
+            self.with_room(look_together, [pursuit.target.tracker for pursuit in behind], image)
+        return [pursuit for pursuit in behind
+                if self._alone(pursuit, self._followed, pursuit, image)]
+
+    @staticmethod
+    def _caught_up(pursuit, frame):
+        pursuit.catch_up(frame)
+        return True
+
+    def _followed(self, pursuit, image):
+        pursuit.follow(image)
+        if pursuit is self._first:
+            self._confirm()
+        pursuit.target.judge()
+        return True
+
+    def _resume(self, wishes, image, frame):
+        """Return the wishes, and that to go on with a saved target unless one is given by hand."""
         saved = self._saved.hand_back(image)
-        if saved is None or (request is not None and request.origin != 'init_box'):
-            return request
+        given = dict(wishes)
+        by_hand = given.get(self._first)
+        if saved is None or (by_hand is not None and by_hand.origin != 'init_box'):
+            return wishes
         # The start counts it up again.
         self._target.epoch = saved.epoch - 1
-        return StartRequest(saved.box, 'state_file', saved.class_id, frame=frame,
-                            identity=saved.identity)
-
-    def _forget(self, how):
-        self._target.forget()
-        self._compensation.reset()
-        self.held = how is Forget.STOP
-        self._outputs.publish_state(self._target.state)
+        given[self._first] = StartRequest(saved.box, 'state_file', saved.class_id, frame=frame,
+                                          identity=saved.identity)
+        return list(given.items())
 
     def _is_stale(self, frame):
         now, simulated = self._now()
         seconds = age(now, frame.stamp)
         if seconds is None:
-            self._health.notice('clock', explain_clock(now, frame.stamp, simulated))
+            self.health.notice('clock', explain_clock(now, frame.stamp, simulated))
             return False
-        self._health.notice('clock', None)
+        self.health.notice('clock', None)
         limit = self.settings.max_age
         if not limit or seconds <= limit:
-            self._health.notice('stale', None)
+            self.health.notice('stale', None)
             return False
-        self._health.dropped('stale')
-        self._health.notice('stale', f'images are {seconds:.2f} s old when their turn comes and '
-                            f'are dropped, as max_age is {limit:g} s: the camera or the network '
-                            'is late, or max_age is too small for them')
+        self.health.dropped('stale')
+        self.health.notice('stale', f'images are {seconds:.2f} s old when their turn comes and '
+                           f'are dropped, as max_age is {limit:g} s: the camera or the network '
+                           'is late, or max_age is too small for them')
         return True
 
-    def _decode(self, frame):
-        decode = decode_compressed if frame.compressed else decode_image
-        return decode(frame.message, self.settings.max_image_pixels)
-
     def _camera(self, size):
-        return self._images.camera(size, self.settings.focal_length)
+        return self.images.camera(size, self.settings.focal_length)
 
     def _confirm(self):
         if self.settings.candidates_confirm:
             self.confirmation.judge(self._target, self.settings.candidates_confirm,
                                     self.settings.init_tolerance)
 
-    def _predict(self, frame, image, followed):
-        box, stamp = None, frame.stamp
-        if followed:
-            self._compensation.take(frame.stamp, image, self._target.location)
-        if self._target.given:
-            box, stamp = self._compensation.at(frame.stamp, self._now()[0])
-        self._outputs.predict(frame.header, self._target, box, stamp)
-
-    def _learn(self):
+    def _learn(self, target):
         try:
-            self._target.learn()
+            target.learn()
         except Exception as error:
-            beside = self._target.tracker.runtime.learning == 'background'
+            beside = target.tracker.runtime.learning == 'background'
             self._fault('learn_error', error, 'the model stays as it was' if beside else
                         'the model may be half updated')
 
-    def _follow(self, image):
-        before = self._with_room(self._target.follow, image)
-        if before:
-            self._compensation.reset()
-            self._health.inform(
-                f'the images changed from {before[0]}x{before[1]} to '
-                f'{image.shape[1]}x{image.shape[0]}; the target is followed at the new size')
-
-    def _start_target(self, request, frame, image):
+    def _start_target(self, pursuit, request, frame, image):
         """Start on what was asked for; return whether `frame` itself is answered by it."""
         if request.automatic and not candidates_allowed(
                 self.settings.candidates_policy, self.state, self.held):
             return False
-        try:
-            drawn_on = self._resolve(request, frame)
-            if drawn_on is None:
-                self.requests.keep(request)
-                return False
-            first = image if drawn_on is frame else self._decode(drawn_on)
-            self._with_room(self._target.start, first, request.box, request.class_id,
-                            request.identity)
-            self._compensation.reset()
-            self._compensation.take(drawn_on.stamp, first, self._target.location)
-        except (BoxError, ImageError) as error:
-            self._health.fault('bad_box', f'{request.origin}: {error}; the target so far is kept')
+        if self._is_full(pursuit):
+            if not request.automatic:
+                self.health.fault('too_many_targets',
+                                  too_many(request.origin, self.settings.max_targets))
             return False
-        self.held = False
-        self._behind = drawn_on
-        self._health.inform(f'target {self._target.epoch} starts from {request.origin}')
-        return drawn_on is frame
+        started_on = pursuit.start(request, frame, image)
+        if started_on is not None and pursuit is self._first:
+            self.held = False
+        return started_on is frame
 
-    def _resolve(self, request, frame):
-        """
-        Return the frame a request is meant for, or None while it has to wait.
-
-        :raises BoxError: the frame is not in the buffer any more, or did not come.
-        """
-        drawn_on = request.frame
-        if drawn_on is None and request.stamp is None:
-            return frame
-        if drawn_on is None:
-            oldest, newest = self._images.buffer.span()
-            waited = time.monotonic() - request.asked
-            if request.stamp > newest and waited < _WAIT_FOR_STAMP:
-                return None
-            drawn_on = self._images.buffer.nearest(request.stamp, self.settings.init_tolerance)
-            if drawn_on is None:
-                raise BoxError(_no_such_frame(request.stamp, oldest, newest))
-        return None if drawn_on.received > frame.received else drawn_on
-
-    def _catch_up(self, frame):
-        """
-        After a start, follow the target through the frames between its own and this one.
-
-        They were missed because the box came late or because starting took long.
-        """
-        if self._behind is None:
-            return
-        missed, self._behind = self._images.buffer.between(self._behind, frame), None
-        for past in spread(missed, self.settings.carry_frames):
-            if self._stopping.is_set():
-                return
-            try:
-                self._follow_past(past)
-            except ImageError as error:
-                self._health.fault('bad_image', f'{self._images.topic}: {error}')
-
-    def _follow_past(self, frame):
-        image = self._decode(frame)
-        self._follow(image)
-        self._compensation.take(frame.stamp, image, self._target.location)
+    def _is_full(self, pursuit):
+        """Return whether there are as many targets as may be beside this one."""
+        given = sum(other.target.given for other in self._pursuits() if other is not pursuit)
+        return given >= self.settings.max_targets
 
 
 class _Stopwatch:
@@ -320,10 +346,3 @@ class _Stopwatch:
 
     def result(self, latency):
         return FrameTimes(latency=latency, **self._parts)
-
-
-def _no_such_frame(stamp, oldest, newest):
-    wanted, first, last = (value / NANOSECONDS for value in (stamp, oldest, newest))
-    return (f'the box is for an image stamped {wanted:.3f} s, but the buffer holds '
-            f'{first:.3f} s to {last:.3f} s; send the box sooner, raise buffer_seconds or '
-            'buffer_megabytes, or give stamp 0 for the newest image')

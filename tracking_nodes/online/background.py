@@ -1,10 +1,37 @@
 """Updates that run in a thread of their own while frames are answered."""
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 import time
 
 import torch
 
 from tracking_nodes.nn.device import side_stream
+
+
+_shared = ContextVar('shared', default=None)
+
+
+@contextmanager
+def updates_in(executor):
+    """
+    Let the updates that begin in this context run somewhere else than in their learners' threads.
+
+    With `learning_thread()` the targets of one camera learn one after the other, and leave the
+    other cores to the frames. Each learner still has one update at most, under way or waiting.
+
+    :param executor: a `concurrent.futures.Executor`, for all learners.
+    """
+    token = _shared.set(executor)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def learning_thread():
+    """Return an executor of one thread, which ends when nobody refers to it, and at exit."""
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix='learning')
 
 
 class BackgroundLearner:
@@ -23,8 +50,7 @@ class BackgroundLearner:
         :param device: torch device that the updates compute on.
         """
         self._stream = side_stream(device)
-        # It ends its thread by itself when nobody refers to it any more, and at exit.
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix='learning')
+        self._executor = learning_thread()
         self._future = self._adopt = self._begun = None
         self.skipped = self.failed = 0
 
@@ -50,7 +76,8 @@ class BackgroundLearner:
             return False
         self._begun = time.monotonic()
         taken, ready = snapshot(), _event(self._stream)
-        self._future = self._executor.submit(_train, train, taken, self._stream, ready)
+        executor = _shared.get() or self._executor
+        self._future = executor.submit(_train, train, taken, self._stream, ready)
         self._adopt = adopt
         return True
 

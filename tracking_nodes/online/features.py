@@ -5,7 +5,6 @@ Features of candidate boxes, by two paths with the same result shape.
 takes each candidate's features from its maps. `crop`: each candidate is cut out, resized and
 goes through the backbone by itself, as MDNet, RMAN, TSN and CSTNet publish it.
 """
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -18,7 +17,8 @@ from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh, x
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.device import (
     convolution_type, frozen, PRECISIONS, resolve_device, to_device)
-from tracking_nodes.online.regions import cut, Region
+from tracking_nodes.nn.graphs import graphed
+from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import Settings, setting
 
 # Layers whose maps are joined where nothing else is asked for: the last one knows what the
@@ -75,18 +75,6 @@ def tap_names(settings):
     return (settings.taps or _USUAL_TAPS[settings.backbone]).split('+')
 
 
-@dataclass(frozen=True)
-class Search:
-    """
-    A search region and what the backbone says of it.
-
-    region: the `Region`. maps: list of (1, C, H, W) float32, one per tap.
-    """
-
-    region: Region
-    maps: list
-
-
 class FeatureExtractor:
     """Loaded backbone and path; makes the features of one frame after the other."""
 
@@ -105,8 +93,10 @@ class FeatureExtractor:
                                  settings.dense, runtime.seed)
         self.backbone = backbone.to(self.device, memory_format=torch.channels_last)
         self.taps = tap_names(settings)
+        # Batches of crops come in many sizes.
+        self._see = graphed(self._seen, self.device,
+                            runtime.graphs and settings.feature_path == 'shared')
         self._trained = projection and projection.to(self.device)
-        self._kept = None
 
     def maps(self, pixels):
         """
@@ -115,46 +105,12 @@ class FeatureExtractor:
         :param pixels: (N, H, W, 3) uint8, BGR.
         :return: list of (N, C, H', W') float32, one per tap.
         """
-        batch = to_device(pixels, self.device).permute(0, 3, 1, 2)
+        return self._see(to_device(pixels, self.device))
+
+    def _seen(self, pixels):
+        batch = pixels.permute(0, 3, 1, 2)
         with frozen(self.device, self._kind):
             return [m.float() for m in self.backbone(batch.float(), self.taps)]
-
-    def search(self, image, box):
-        """
-        Return the `Search` around a box.
-
-        :param image: (H, W, 3) uint8, BGR.
-        :param box: (x, y, w, h).
-        """
-        if self._kept is None:
-            return self._searched(image, box)
-        known = tuple(np.asarray(box).tolist())
-        if known not in self._kept:
-            self._kept[known] = self._searched(image, box)
-        return self._kept[known]
-
-    def searches_as(self, settings):
-        """Return whether `search` gives what it would give by other `FeatureSettings`."""
-        return (self.settings.feature_path == 'shared'
-                and tap_names(self.settings) == tap_names(settings)
-                and all(getattr(self.settings, name) == getattr(settings, name) for name in (
-                    'backbone', 'weights', 'dense', 'precision', 'search_scale', 'search_size')))
-
-    @contextmanager
-    def one_image(self):
-        """Search around the same box only once in this context, in which the image is the same."""
-        self._kept = {}
-        try:
-            yield
-        finally:
-            self._kept = None
-
-    def _searched(self, image, box):
-        settings = self.settings
-        # Three times the image holds all of it and of its candidates, wherever the centre is.
-        side = min(settings.search_scale * area_side(box), 3 * max(image.shape[:2]))
-        region = cut(image, xywh_to_cxcywh(box)[:2], side, settings.search_size)
-        return Search(region, self.maps(region.pixels[None]))
 
     def pool(self, maps, corners, size):
         """
@@ -169,7 +125,25 @@ class FeatureExtractor:
         return torch.cat([pool_boxes(projected, corners, stride[tap], offset[tap], size)
                           for tap, projected in zip(self.taps, maps)], dim=1)
 
-    def frame(self, image, box, projection=None):
+    def region(self, image, box):
+        """Return the `Region` of an image that is searched around a box, for the shared path."""
+        # Three times the image holds all of it and of its candidates, wherever the centre is.
+        side = min(self.settings.search_scale * area_side(box), 3 * max(image.shape[:2]))
+        return cut(image, xywh_to_cxcywh(box)[:2], side, self.settings.search_size)
+
+    def searches_as(self, settings):
+        """Return whether maps and regions are what they would be by other `FeatureSettings`."""
+        return (self.settings.feature_path == 'shared'
+                and self.taps == tap_names(settings)
+                and all(getattr(self.settings, name) == getattr(settings, name) for name in (
+                    'backbone', 'weights', 'dense', 'precision', 'search_scale', 'search_size')))
+
+    def look(self, image, box):
+        """Return the `Region` around a box and its maps, list of (1, C, H, W)."""
+        region = self.region(image, box)
+        return region, self.maps(region.pixels[None])
+
+    def frame(self, image, box, projection=None, seen=None):
         """
         Return the features of an image searched around a box.
 
@@ -177,24 +151,31 @@ class FeatureExtractor:
         :param box: (x, y, w, h).
         :param projection: a `Projection` found in an earlier frame; None for the trained one, or
             else one found in this frame.
+        :param seen: the `Region` around the box and its maps where the network has seen it
+            already; shared path only.
         :return: an object with `projection`, `of(boxes)` and `windows(boxes, scale, cells)`.
         """
-        path = CropFeatures if self.settings.feature_path == 'crop' else SharedFeatures
-        return path(self, image, box, projection or self._trained)
+        if self.settings.feature_path == 'crop':
+            return CropFeatures(self, image, box, projection or self._trained)
+        if seen is None:
+            seen = self.look(image, box)
+        return SharedFeatures(self, *seen, projection or self._trained)
 
 
 class SharedFeatures:
-    """Features of boxes by RoIAlign on the maps of one search region."""
+    """
+    Features of boxes by RoIAlign on the maps of one search region.
 
-    def __init__(self, extractor, image, box, projection=None):
-        """Send the search region through the backbone; see `FeatureExtractor.frame`."""
-        self._extractor = extractor
-        search = extractor.search(image, box)
-        self._region = search.region
+    region: the `Region`. maps: what the backbone says of it, list of (1, C, H, W).
+    """
+
+    def __init__(self, extractor, region, maps, projection=None):
+        """Take what the backbone saw of the search region; see `FeatureExtractor.frame`."""
+        self._extractor, self.region, self.maps = extractor, region, maps
+        settings = extractor.settings
         self.projection = projection or Projection.fit(
-            [m[0].flatten(1).T for m in search.maps], extractor.settings.feature_channels,
-            extractor.settings.feature_rms)
-        self._maps = self.projection.of_maps(search.maps)
+            [m[0].flatten(1).T for m in maps], settings.feature_channels, settings.feature_rms)
+        self._maps = self.projection.of_maps(maps)
 
     def of(self, boxes):
         """
@@ -218,7 +199,7 @@ class SharedFeatures:
         return self._pooled(square_around(boxes, scale), cells)
 
     def _pooled(self, boxes, size):
-        corners = torch.from_numpy(self._region.from_image(xywh_to_xyxy(boxes))).float()
+        corners = torch.from_numpy(self.region.from_image(xywh_to_xyxy(boxes))).float()
         return self._extractor.pool(self._maps, corners, size)
 
 

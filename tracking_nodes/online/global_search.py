@@ -7,7 +7,9 @@ import torch
 
 from tracking_nodes.errors import NotStartedError
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh
-from tracking_nodes.nn.device import convolution_type, frozen, PRECISIONS, resolve_device
+from tracking_nodes.nn.device import (
+    convolution_type, frozen, PRECISIONS, resolve_device, to_device)
+from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import Settings, setting
@@ -62,7 +64,8 @@ class GlobalSearch:
         Load the detector.
 
         :param settings: `GlobalSearchSettings` or a subclass.
-        :param runtime: object with `device`, `half`, `models` and `seed`, as of trackers.
+        :param runtime: object with `device`, `half`, `models`, `seed` and `graphs`, as of
+            trackers.
         :raises WeightsError: its weights are missing, damaged or of another network.
         """
         self.settings = settings
@@ -70,6 +73,8 @@ class GlobalSearch:
         self._type = convolution_type(self.device, settings.detector_precision, runtime.half)
         self._network = load_siam_rcnn(settings.detector_weights, runtime.models, runtime.seed)
         self._network.to(self.device, memory_format=torch.channels_last)
+        self._see = graphed(lambda pixels: [self._network.features(pixels)], self.device,
+                            runtime.graphs)
         self.reset()
 
     def start(self, image, box):
@@ -89,7 +94,7 @@ class GlobalSearch:
             self._template = self._network.template(self._features(region.pixels),
                                                     corners[None].to(self.device))
 
-    def search(self, image):
+    def search(self, image, seen=None):
         """
         Return the `Candidates` in a whole image.
 
@@ -97,26 +102,40 @@ class GlobalSearch:
         is as large as there if it is as large in the image.
 
         :param image: (H, W, 3) uint8, BGR.
+        :param seen: what `see` returned of `view(image)`; None to look now.
         :raises NotStartedError: no target was given.
         """
-        if self._template is None:
-            raise NotStartedError('no target to search for: call start(image, box) first')
         height, width = image.shape[:2]
-        scale = self._longest / max(height, width)
-        size = max(round(height * scale), 1), max(round(width * scale), 1)
-        resized = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if scale < 1
-                             else cv2.INTER_LINEAR)
+        size = self._shown_size(image)
         with frozen(self.device, self._type):
             boxes, scores = self._network.detect(
-                self._features(resized), self._template, size,
+                self.see(self.view(image)) if seen is None else seen, self._template, size,
                 proposals=self.settings.detector_proposals)
         boxes = boxes.double().cpu().numpy() * np.tile([width / size[1], height / size[0]], 2)
         return Candidates(xyxy_to_xywh(boxes), scores.double().cpu().numpy())
+
+    def view(self, image):
+        """Return the image (h, w, 3) uint8 as the network is to see it."""
+        size = self._shown_size(image)
+        return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA
+                          if max(size) < max(image.shape[:2]) else cv2.INTER_LINEAR)
+
+    def see(self, view):
+        """Return the maps of a view, in which the target has no part."""
+        with frozen(self.device, self._type):
+            return self._features(view)
 
     def reset(self):
         """Forget the target."""
         self._template = self._longest = None
 
+    def _shown_size(self, image):
+        """Return the (height, width) that an image is resized to."""
+        if self._template is None:
+            raise NotStartedError('no target to search for: call start(image, box) first')
+        scale = self._longest / max(image.shape[:2])
+        return tuple(max(round(side * scale), 1) for side in image.shape[:2])
+
     def _features(self, image):
-        pixels = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float()
-        return self._network.features(pixels.contiguous(memory_format=torch.channels_last))
+        pixels = to_device(image, self.device).permute(2, 0, 1)[None].float()
+        return self._see(pixels.contiguous(memory_format=torch.channels_last))[0]

@@ -30,7 +30,8 @@ class Runtime:
     draw. models: directory searched first for weights, or '' for `TRACKING_MODELS` and the
     package's own. learning: 'inline', `learn` returns when all is learned, or 'background',
     updates run in a thread of their own and take effect between two frames when they are done,
-    so that answers depend on the speed of the machine.
+    so that answers depend on the speed of the machine. graphs: whether a GPU replays the passes
+    of the frozen networks as CUDA graphs.
     """
 
     device: str = 'auto'
@@ -38,6 +39,7 @@ class Runtime:
     seed: int = 0
     models: str = ''
     learning: str = 'inline'
+    graphs: bool = False
 
     def __post_init__(self):
         if self.learning not in LEARNING:
@@ -212,6 +214,11 @@ class Tracker(ABC):
         self.start(noise, (width * 0.4, height * 0.4, width * 0.2, height * 0.2))
         self._rehearse(noise)
         self.reset()
+
+    @property
+    def looker(self):
+        """Return the `Looker` that shares passes of the network for this one; None without."""
+        return None
 
     @property
     def method(self):

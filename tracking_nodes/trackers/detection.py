@@ -27,6 +27,7 @@ from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
 from tracking_nodes.trackers.robust import RobustSettings
 from tracking_nodes.trackers.stages import stage
+from tracking_nodes.trackers.together import Looker
 from tracking_nodes.trackers.updates import Due, JointUpdate
 
 
@@ -122,7 +123,7 @@ class Estimate:
         return np.average(boxes, axis=0, weights=self.weights)
 
 
-class DetectionTracker(Tracker):
+class DetectionTracker(Looker, Tracker):
     """Tracking by detection around a classifier that learns online."""
 
     settings_class = DetectionSettings
@@ -162,6 +163,20 @@ class DetectionTracker(Tracker):
     def _due(self):
         """Return a list of `Due`, of the learners whose turn it is in this frame."""
 
+    @property
+    def looker(self):
+        """Return itself, but on the crop path, where there is no one region to look at."""
+        return None if self.settings.feature_path == 'crop' else self
+
+    def views(self, image):
+        """Return the search region around the last box."""
+        self._region = self._extractor.region(image, self._box)
+        return self._region.pixels[None]
+
+    def see(self, views):
+        """Return the backbone's maps."""
+        return self._extractor.maps(views)
+
     def _load_features(self):
         """Return the `FeatureExtractor`."""
         return FeatureExtractor(self.settings, self.runtime)
@@ -199,7 +214,8 @@ class DetectionTracker(Tracker):
         self._index += 1
         self._size = (image.shape[1], image.shape[0])
         with stage('features'):
-            self._frame = self._extractor.frame(image, self._box, self._projection)
+            self._frame = self._extractor.frame(image, self._box, self._projection,
+                                                self._look_around(image))
             candidates = self._inside(self._draw_candidates())
             features = self._frame.of(candidates)
         with stage('scoring'), torch.no_grad():
@@ -230,10 +246,22 @@ class DetectionTracker(Tracker):
         """Return the `FeatureExtractor`."""
         return self._extractor
 
+    @property
+    def looked_at(self):
+        """Return the region and maps of the frame located in last, or started on; shared path."""
+        return self._frame.region, self._frame.maps
+
     def _judge(self, boxes):
         with torch.no_grad():
             scores = self._scores(self._frame.of(self._inside(boxes)))
         return scores.sigmoid().double().cpu().numpy()
+
+    def _look_around(self, image):
+        """Return the search region and its maps, or None on the crop path."""
+        if self.looker is None:
+            return None
+        maps = self.look(image)
+        return self._region, maps
 
     def _learn(self):
         # The first frame was learned when it was given.
@@ -288,13 +316,14 @@ class DetectionTracker(Tracker):
 
     def _relocate(self, box):
         # Not cut to the last image: the next one may be larger.
-        self._box = box
+        self._box, self._foreseen = box, None
 
     def _reset(self):
         seed = self.runtime.seed
         self._rng = np.random.default_rng(seed)
         self._generator = torch.Generator().manual_seed(seed)
         self._box = self._size = self._frame = self._projection = self._regressor = None
+        self._region = self._foreseen = None
         self._believed = False
         self._missed = []
         self._index = 0

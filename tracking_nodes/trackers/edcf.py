@@ -18,9 +18,10 @@ from tracking_nodes.nn.correlation_filter import (
     centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
     windows_around)
 from tracking_nodes.nn.device import (
-    convolution_type, keep_freed_memory, PRECISIONS, resolve_device)
+    convolution_type, keep_freed_memory, PRECISIONS, resolve_device, to_device)
 from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
+from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.peak import peak_at
 from tracking_nodes.online.regions import sample
@@ -28,6 +29,7 @@ from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
 from tracking_nodes.trackers.robust import RobustSettings
+from tracking_nodes.trackers.together import Looker
 
 # Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
 _TRANSFORM = (128, 128)
@@ -132,7 +134,7 @@ class EdcfSettings(RobustSettings, RedetectionSettings):
         return PATCH / FINE_STRIDE / (1 + self.padding)
 
 
-class Edcf(Tracker):
+class Edcf(Looker, Tracker):
     """
     EDCF and, by its settings, the other rows of the paper's table 1.
 
@@ -162,6 +164,7 @@ class Edcf(Tracker):
         self._type = convolution_type(self.device, self.settings.precision, self.runtime.half)
         keep_freed_memory()
         self._encoder.to(self.device, self._type, memory_format=torch.channels_last)
+        self._encode = graphed(self._maps, self.device, self.runtime.graphs)
         exponents = np.arange(settings.scales) - settings.scales // 2
         self._steps = settings.scale_step ** exponents.astype(float)
         self._middle = settings.scales // 2
@@ -268,6 +271,7 @@ class Edcf(Tracker):
 
     def _take(self, box):
         """Go on from a box, of which nothing is kept."""
+        self._foreseen = None
         self._centre, self._size = xywh_to_cxcywh(box)[:2], box[2:].copy()
 
     def _reset(self):
@@ -285,19 +289,41 @@ class Edcf(Tracker):
             (scales, 125, 125): cells of two pixels of the patch, no displacement in the middle.
         """
         settings, found = self.settings, {}
-        first = self._encoder.first(self._patches(image, self._steps, PATCH))
+        seen = self.look(image)
         if settings.fine:
-            maps = self._encoder.fine(first).float() * self._fade
+            maps = seen.pop(0) * self._fade
             found['fine'] = _around_middle(centred(respond(maps, self._filter, _TRANSFORM)))
         if settings.semantic:
-            looked = first if settings.semantic_scales else first[self._middle:self._middle + 1]
-            found['semantic'] = self._on_fine_cells(
-                self._semantic(self._encoder.deep(looked).float()))
+            found['semantic'] = self._on_fine_cells(self._semantic(seen.pop(0)))
         weighted = [found['fine']] if settings.fine else []
         if settings.semantic:
             weighted.append(settings.semantic_weight * found['semantic'])
         found['fused'] = sum(weighted)
         return found
+
+    @property
+    def looker(self):
+        """Return itself."""
+        return self
+
+    def views(self, image):
+        """Return the patch around the last position at every scale."""
+        return self._squares(image, self._steps, PATCH)
+
+    @torch.inference_mode()
+    def see(self, views):
+        """Return the fine-grained and the semantic maps, what the settings have of them."""
+        return self._encode(self._on_device(views))
+
+    def _maps(self, patches):
+        settings, seen = self.settings, []
+        first = self._encoder.first(patches)
+        if settings.fine:
+            seen.append(self._encoder.fine(first).float())
+        if settings.semantic:
+            looked = first if settings.semantic_scales else first[self._middle::settings.scales]
+            seen.append(self._encoder.deep(looked).float())
+        return seen
 
     def search_view(self, image):
         """
@@ -347,9 +373,14 @@ class Edcf(Tracker):
 
     def _patches(self, image, steps, size):
         """Return patches (N, 3, size, size) around the target, at the scales `steps`."""
-        squares = sample(image, self._centre, [step * self._side() for step in steps], size)
-        patches = torch.from_numpy(np.stack(squares)).to(self.device)
-        return patches.to(self._type).permute(0, 3, 1, 2)
+        return self._on_device(self._squares(image, steps, size))
+
+    def _squares(self, image, steps, size):
+        """Return the same as an array (N, size, size, 3) uint8."""
+        return np.stack(sample(image, self._centre, [step * self._side() for step in steps], size))
+
+    def _on_device(self, squares):
+        return to_device(squares, self.device).to(self._type).permute(0, 3, 1, 2)
 
     def _side(self):
         return (1 + self.settings.padding) * area_side([0, 0, *self._size])

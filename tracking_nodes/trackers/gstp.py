@@ -17,6 +17,7 @@ from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.robust import RobustSettings
 from tracking_nodes.trackers.stages import stage
+from tracking_nodes.trackers.together import Looker
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class GstpSettings(RobustSettings, MotionSettings, GlobalSearchSettings):
 _SAME = 0.4
 
 
-class Gstp(Tracker):
+class Gstp(Looker, Tracker):
     """
     GSTP and, by its settings, SiamRCNN alone.
 
@@ -43,6 +44,7 @@ class Gstp(Tracker):
     """
 
     settings_class = GstpSettings
+    whole_image = True
     ablation = {'SiamRCNN': {'motion': False}, 'GSTP': {}}
 
     def __init__(self, settings=None, runtime=None):
@@ -51,6 +53,19 @@ class Gstp(Tracker):
         self._motion = (MotionModel(self.settings, self.runtime) if self.settings.motion
                         else None)
         self._reset()
+
+    @property
+    def looker(self):
+        """Return itself."""
+        return self
+
+    def views(self, image):
+        """Return the whole image in the detector's size."""
+        return self._detector.view(image)[None]
+
+    def see(self, views):
+        """Return the detector's maps, a list of one."""
+        return [self._detector.see(views[0])]
 
     def _start(self, image, box):
         self._box = box
@@ -63,7 +78,7 @@ class Gstp(Tracker):
     def _locate(self, image):
         height, width = image.shape[:2]
         with stage('detection'):
-            found = self._detector.search(image)
+            found = self._detector.search(image, *self.look(image))
         scores = found.scores
         if self._motion is not None:
             with stage('motion model'):
@@ -95,7 +110,7 @@ class Gstp(Tracker):
         self._box = box
 
     def _reset(self):
-        self._box = self._correction = self._found = None
+        self._box = self._correction = self._found = self._foreseen = None
         self._detector.reset()
         if self._motion is not None:
             self._motion.reset()

@@ -59,7 +59,6 @@ class RobustSettings(FilterSettings):
     robust_correction: float = setting(
         0.5, 'share of the difference between the first box given and its own refinement by which '
         'all later boxes are corrected', minimum=0.0, maximum=1.0, source='measured')
-    robust_jitter: float = setting(0.0, 'x', minimum=0.0, maximum=1.0)
     robust_others: float = setting(
         0.2, "weight of the overlap that is expected and of the tracker's own score, against the "
         'height of the filter, in the choice between places', minimum=0.0, maximum=100.0,
@@ -144,36 +143,33 @@ class Robust(Wrapped):
     def _start(self, image, box):
         self._box = box
         settings, seen = self.settings, self._extractor.settings
-        with self._extractor.one_image():
-            self._tracker.start(image, box)
-            search = self._extractor.search(image, box)
-        self._maps = FilterMaps(search.maps, settings.channels)
+        self._tracker.start(image, box)
+        region, maps = self._looked_at(image)
+        self._maps = FilterMaps(maps, settings.channels)
         pixels, corners = first_views(image, box, seen.search_scale, seen.search_size)
         views = [self._extractor.maps(pixels[index:index + 1]) for index in range(len(pixels))]
         self._filter.start([self._maps.of(maps) for maps in views], corners)
         if self._refiner is not None:
-            corners = search.region.from_image(xywh_to_xyxy(box))
-            self._refiner.start(search.maps, corners)
-            refined = self._refined(search, box[None])[0]
+            self._refiner.start(maps, region.from_image(xywh_to_xyxy(box)))
+            refined = self._refined(region, maps, box[None])[0]
             self._correction = BoxCorrection(refined, box, settings.robust_correction)
 
     def _locate(self, image):
         settings, (height, width) = self.settings, image.shape[:2]
-        with self._extractor.one_image():
-            own = self._tracker.locate(image)
-            with stage('features'):
-                search = self._extractor.search(image, self._box)
+        own = self._tracker.locate(image)
+        with stage('features'):
+            region, maps = self._looked_at(image)
         with stage('filter'):
-            seen = self._maps.of(search.maps)
+            seen = self._maps.of(maps)
             response = self._filter.respond(seen)
-            boxes, heights = self._places(response, search.region)
+            boxes, heights = self._places(response, region)
         boxes = np.concatenate([boxes, own.box[None]])
-        heights = np.append(heights, self._height_at(response, search.region, own.box))
+        heights = np.append(heights, self._height_at(response, region, own.box))
         judged = self._tracker.judge(boxes) if settings.robust_judge else np.full(len(boxes), np.nan)
         overlaps = np.full(len(boxes), np.nan)
         if self._refiner is not None:
             with stage('refinement'):
-                boxes, overlaps = self._refined(search, boxes)
+                boxes, overlaps = self._refined(region, maps, boxes)
                 boxes = self._correction.applied(boxes)
         self.opinions = Opinions(boxes, heights, overlaps, judged)
         best = self.opinions.best(settings)
@@ -182,23 +178,19 @@ class Robust(Wrapped):
         box = clip_box(boxes[best], width, height)
         self._box = self._next(box)
         self._tracker.relocate(self._box)
-        self._seen = seen, search.region.from_image(xywh_to_xyxy(box))
+        self._seen = seen, region.from_image(xywh_to_xyxy(box))
         return Location(box, score, self._sure)
 
-    def _refined(self, search, boxes):
+    def _looked_at(self, image):
+        """Return the region around the last box and its maps, the tracker's where it has them."""
+        if self._extractor is getattr(self._tracker, 'extractor', None):
+            return self._tracker.looked_at
+        return self._extractor.look(image, self._box)
+
+    def _refined(self, region, maps, boxes):
         """Return exact boxes (N, 4) of rough ones in the image, and their overlaps (N,)."""
-        j = self.settings.robust_jitter
-        if j:
-            n = len(boxes)
-            d = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [-1, 0, 0, 0], [0, 1, 0, 0], [0, -1, 0, 0], [0, 0, 1, 1], [0, 0, -1, -1]]) * j
-            r = xywh_to_cxcywh(boxes)
-            rr = np.concatenate([r[None, :, :2] + d[:, None, :2] * r[None, :, 2:], r[None, :, 2:] * np.exp(d[:, None, 2:])], axis=2)
-            corners, overlaps = self._refiner.refine(search.maps, search.region.from_image(xywh_to_xyxy(cxcywh_to_xywh(rr.reshape(-1, 4)))))
-            corners = corners.reshape(len(d), n, 4).mean(0); overlaps = overlaps.reshape(len(d), n).mean(0)
-            return xyxy_to_xywh(search.region.to_image(corners)), overlaps
-        corners, overlaps = self._refiner.refine(
-            search.maps, search.region.from_image(xywh_to_xyxy(boxes)))
-        return xyxy_to_xywh(search.region.to_image(corners)), overlaps
+        corners, overlaps = self._refiner.refine(maps, region.from_image(xywh_to_xyxy(boxes)))
+        return xyxy_to_xywh(region.to_image(corners)), overlaps
 
     def _places(self, response, region):
         """Return boxes (N, 4) of the last size at the filter's best places, and heights (N,)."""

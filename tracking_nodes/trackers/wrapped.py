@@ -43,5 +43,10 @@ class Wrapped(Tracker):
         """Return the class of the tracker."""
         return self._tracker.method
 
+    @property
+    def looker(self):
+        """Return the tracker's."""
+        return self._tracker.looker
+
     def _set(self, settings):
         """Take over settings in what is not the tracker's own."""

@@ -5,6 +5,7 @@ Each ground-truth time is paired with the newest output that existed by then (Li
 Towards Streaming Perception, ECCV 2020; Li et al.: Predictive Visual Tracking, 2021). The same
 tracker's one-pass score, for which the camera does wait, stands beside it. See `docs/latency.md`.
 """
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 import time
 
@@ -19,7 +20,7 @@ from tracking_nodes.evaluation.ope import first_target, run_pass
 from tracking_nodes.evaluation.protocols.base import Curve, Protocol, Scores, Trial
 from tracking_nodes.evaluation.protocols.ope import OnePass
 from tracking_nodes.evaluation.run import Recorder, SKIPPED, STARTED, TRACKED
-from tracking_nodes.evaluation.virtual_clock import VirtualClock
+from tracking_nodes.evaluation.virtual_clock import VirtualClock, VirtualThread
 from tracking_nodes.online.camera_motion import CameraFlow
 from tracking_nodes.online.extrapolation import COMPENSATIONS, Extrapolator
 from tracking_nodes.trackers.base import Location
@@ -89,7 +90,10 @@ class Latency(Protocol):
     def _run(self, tracker, sequence, trial, on_frame):
         box = sequence.boxes[trial.first]
         if trial.name == OFFLINE:
-            return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
+            # With a profile nothing depends on this machine: an update is done by the next frame.
+            still = VirtualClock(sequence.stamps, trial.first)
+            with self._updates(tracker, still, lambda stage, measured: 0):
+                return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
         random = np.random.default_rng([tracker.runtime.seed, *sequence.name.encode()])
         arrivals = sequence.stamps
         if self.profile is not None:
@@ -97,10 +101,21 @@ class Latency(Protocol):
             # An image never overtakes another.
             arrivals = np.maximum.accumulate(sequence.stamps + delays)
         clock = VirtualClock(arrivals, trial.first)
-        worker = _Worker(tracker, clock, self._latencies(tracker, random),
+        latencies = self._latencies(tracker, random)
+        worker = _Worker(tracker, clock, latencies,
                          CameraFlow() if self.compensation == 'flow' else None)
-        return _follow(worker, sequence, trial, box, Extrapolator() if self.compensation else None,
-                       on_frame)
+        with self._updates(tracker, clock, latencies):
+            return _follow(worker, sequence, trial, box,
+                           Extrapolator() if self.compensation else None, on_frame)
+
+    def _updates(self, tracker, clock, latencies):
+        """Return the context in which updates in the background take the profile's time."""
+        if self.profile is None or tracker.runtime.learning == 'inline':
+            return nullcontext()
+        # Not above: what does not learn may not have loaded PyTorch.
+        from tracking_nodes.online.background import updates_in
+
+        return updates_in(VirtualThread(clock, lambda: latencies('learn', None)))
 
     def _latencies(self, tracker, random):
         """Return what turns a stage and its measured ns into the ns that the clock moves."""
@@ -156,7 +171,8 @@ class _Worker:
         self._put_out(stamp, self.clock.now, found, motion)
         watch = time.perf_counter_ns()
         changed = self._tracker.learn()
-        self.clock.spend(self._latencies('learn' if changed else 'gather',
+        inline = self._tracker.runtime.learning == 'inline'
+        self.clock.spend(self._latencies('learn' if changed and inline else 'gather',
                                          time.perf_counter_ns() - watch))
         return self.clock.now - begin
 
