@@ -6,29 +6,14 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from training_files import write_sequences, write_stills
+from training_files import marked_view, OneTarget, white, write_sequences, write_stills
 
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.training import siam_rcnn
 from tracking_nodes.training.kept_features import KeptFeatures
-from tracking_nodes.training.pairs import View
 from tracking_nodes.training.search_pairs import make_search_pair, SearchPairs, SearchRules
 
 RULES = SearchRules(template=96, search=160, least=32, most=64)
-
-
-def marked_view(box=(40.0, 30.0, 20.0, 45.0)):
-    """Return a black picture with a white target."""
-    image = np.zeros((120, 160, 3), np.uint8)
-    x, y, width, height = map(int, box)
-    image[y:y + height, x:x + width] = 255
-    return View(image, np.array(box))
-
-
-def white(image):
-    """Return left, top, right, bottom of what is white."""
-    rows, columns = np.nonzero(image[..., 0] > 127)
-    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
 
 @pytest.mark.parametrize('seed', range(12))
@@ -55,17 +40,6 @@ def test_targets_have_the_sizes_of_the_rules_and_stand_anywhere():
 def test_an_absent_target_has_no_truth_and_its_template_stays():
     pair = make_search_pair(marked_view(), marked_view(), RULES, np.random.default_rng(0), False)
     assert np.isnan(pair.truth).all() and np.isfinite(pair.box).all()
-
-
-class OneTarget:
-    """A source of views of one target each time it is asked."""
-
-    def __init__(self, level):
-        self.level = level
-
-    def draw(self, random):
-        view = View(np.full((60, 60, 3), self.level, np.uint8), np.array([20., 20, 15, 15]))
-        return view, view
 
 
 def test_pairs_by_number_are_the_same_in_any_order_and_some_are_absent():

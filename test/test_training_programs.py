@@ -6,6 +6,7 @@ import pytest
 
 OUT = ('--out', 'weights.safetensors')
 COMMANDS = {
+    'box_refinement': ('--sequences', 'nowhere', *OUT),
     'cstnet_spatial': ('--sequences', 'nowhere', *OUT),
     'cstnet_temporal': ('--sequences', 'nowhere', *OUT),
     'edcf': ('--sequences', 'nowhere', *OUT),

@@ -1,5 +1,4 @@
 """Square training images from photographs, photographs with boxes, and annotated videos."""
-import csv
 from pathlib import Path
 
 import cv2
@@ -8,6 +7,7 @@ from tqdm import tqdm
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh
+from tracking_nodes.training.boxed_photographs import read_boxes
 
 SIDE = 256          # pixels of a square
 CONTEXT = 2.4       # side of the square around a box, in sides of the box: target about 107 pixels
@@ -51,13 +51,9 @@ def _stills(data, random):
 
 def _boxed_photographs(data, random):
     """Yield (number, one square around one of the boxes)."""
-    table = data / 'masked' / 'boxes.csv'
-    if not table.is_file():
+    if not (data / 'masked' / 'boxes.csv').is_file():
         return
-    boxes = {}
-    with open(table, newline='', encoding='utf-8') as stream:
-        for row in csv.DictReader(stream):
-            boxes.setdefault(row['image'], []).append([float(row[key]) for key in 'xywh'])
+    boxes = read_boxes(data)
     for number, name in enumerate(_progress(sorted(boxes), 'masked')):
         image = _read_image(data / 'masked' / 'images' / name)
         yield number, _around(image, boxes[name], random)

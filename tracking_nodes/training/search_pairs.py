@@ -69,28 +69,36 @@ def make_search_pair(first, second, rules, random, present):
     """
     wanted = np.exp(random.uniform(np.log(rules.least), np.log(rules.most)))
     shift = random.uniform(-0.5, 0.5, 2) * max(rules.search - wanted, 0)
-    search, truth = _cut(second, rules.search, wanted, shift)
+    search, truth = cut_around(second, rules.search, wanted, shift)
     # The template's target has to fit its image.
     size = np.clip(wanted * np.exp(random.normal(0, rules.change)), 0.5 * rules.least,
                    0.7 * rules.template)
-    template, box = _cut(first, rules.template, size, np.zeros(2))
+    template, box = cut_around(first, rules.template, size, np.zeros(2))
     if random.random() < 0.5:
-        template, box = _mirrored(template, box)
-        search, truth = _mirrored(search, truth)
+        template, box = mirrored(template, box)
+        search, truth = mirrored(search, truth)
     if not present:
         truth = np.full(4, np.nan)
     return SearchPair(template, box.astype(np.float32), search, truth.astype(np.float32))
 
 
-def _cut(view, size, wanted, shift):
-    """Return a square with the target `shift` pixels off its middle, and the target's corners."""
+def cut_around(view, size, wanted, shift):
+    """
+    Return a square of a view, (size, size, 3), and the target's corners in it.
+
+    :param view: a `View`.
+    :param size: of the square, pixels.
+    :param wanted: side of the target in it, pixels.
+    :param shift: (across, down) pixels of the target off the square's middle.
+    """
     scale = wanted / area_side(view.box)
     region = cut(view.image, xywh_to_cxcywh(view.box)[:2] - shift / scale, size / scale, size)
     corners = region.from_image(xywh_to_xyxy(view.box))
     return region.pixels, np.clip(corners, 0, size)
 
 
-def _mirrored(image, corners):
+def mirrored(image, corners):
+    """Return an image and corners in it, left and right exchanged."""
     left, top, right, bottom = corners
     width = image.shape[1]
     return (np.ascontiguousarray(image[:, ::-1]),
