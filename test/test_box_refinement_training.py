@@ -140,8 +140,8 @@ class Oracle(torch.nn.Module):
         return pooled
 
     def forward(self, maps, described, boxes):
-        refined = self.truths[:, None].expand(-1, len(boxes[0]), 4).flatten(0, 1)
-        known = self.same[:, None].expand(-1, len(boxes[0])).flatten()
+        refined = self.truths[:, None].expand_as(boxes).flatten(0, 1)
+        known = self.same[:, None].expand(boxes.shape[:2]).flatten()
         return refined, None, 20 * (known - 0.5)
 
 

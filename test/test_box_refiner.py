@@ -42,14 +42,14 @@ def maps_of(seed):
 
 
 def test_each_box_is_refined_as_if_alone_and_always_alike(weights):
-    refiner = BoxRefiner(weights, CPU, 'float32')
+    refiner = BoxRefiner(weights, CPU)
     refiner.start(maps_of(0), TARGET)
     corners, overlaps = refiner.refine(maps_of(1), ROUGH)
     assert corners.shape == (3, 4) and corners.dtype == np.float64
     assert overlaps.shape == (3,) and overlaps.dtype == np.float64
     assert (overlaps > 0).all() and (overlaps < 1).all() and len(set(overlaps)) == 3
     assert np.abs(corners - ROUGH).max() > 0.1
-    again = BoxRefiner(weights, CPU, 'float32')
+    again = BoxRefiner(weights, CPU)
     again.start(maps_of(0), TARGET[None])
     for expected, got in zip((corners, overlaps), again.refine(maps_of(1), ROUGH)):
         np.testing.assert_array_equal(expected, got)
@@ -57,14 +57,10 @@ def test_each_box_is_refined_as_if_alone_and_always_alike(weights):
         alone, overlap = refiner.refine(maps_of(1), ROUGH[[row]])
         np.testing.assert_allclose(alone[0], corners[row], atol=1e-3)
         assert overlap[0] == pytest.approx(overlaps[row], abs=1e-5)
-    # In the number type of fast processors the answers stay close.
-    fast = BoxRefiner(weights, CPU, 'bfloat16')
-    fast.start(maps_of(0), TARGET)
-    np.testing.assert_allclose(fast.refine(maps_of(1), ROUGH)[0], corners, atol=2)
 
 
 def test_the_template_is_the_only_state(weights):
-    refiner = BoxRefiner(weights, CPU, 'float32')
+    refiner = BoxRefiner(weights, CPU)
     with pytest.raises(NotStartedError, match='call start'):
         refiner.refine(maps_of(1), ROUGH)
     refiner.start(maps_of(0), TARGET)

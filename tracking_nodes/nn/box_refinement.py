@@ -12,15 +12,15 @@ import json
 import torch
 from torch import nn
 import torch.nn.functional as functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.detection._utils import BoxCoder
 
 from tracking_nodes.errors import WeightsError
-from tracking_nodes.nn.rois import full, pool_rois
+from tracking_nodes.nn.rois import pool_rois
 from tracking_nodes.nn.weights import (
     default_weights, fill, find_weights, read_metadata, read_weights)
 
 NETWORK = 'box_refinement'      # of the shipped file in the manifest
-_SAMPLES = 2                    # points per side of a cell
 
 
 @dataclass(frozen=True)
@@ -90,17 +90,16 @@ class BoxRefinement(nn.Module):
         :param maps: list of (N, C, H, W), one per tap.
         :param boxes: (N, 4), one for each image.
         """
-        rows = list(enlarged(boxes, self.shape.context)[:, None].unbind())
-        return self._pooled(maps, rows, self.shape.template)
+        rows = enlarged(boxes, self.shape.context)[:, None]
+        return torch.cat(self._pooled(maps, rows, self.shape.template), dim=1)
 
     def describe(self, pooled):
         """
-        Return the projected cells, (N, D, S, S); a few boxes have fewer cells than the maps.
+        Return the cells that windows are compared with, (N, D, T, T).
 
-        :param pooled: (N, sum of C, S, S), such as of `template`.
+        :param pooled: (N, sum of C, T, T) of `template`.
         """
-        parts = pooled.split([tap.channels for tap in self.taps], dim=1)
-        return torch.cat([layer(part) for layer, part in zip(self.projections, parts)], dim=1)
+        return self._projected(pooled.split([tap.channels for tap in self.taps], dim=1))
 
     def forward(self, maps, described, boxes):
         """
@@ -108,19 +107,19 @@ class BoxRefinement(nn.Module):
 
         :param maps: list of (N, C, H, W), one per tap.
         :param described: (N, D, T, T) of `describe`, one for each image.
-        :param boxes: list of (P, 4), rough boxes of each image.
-        :return: refined boxes (sum of P, 4), their steps (sum of P, 4) in units of the coder, and
-            logits of the overlaps (sum of P,).
+        :param boxes: (N, P, 4), rough boxes of each image.
+        :return: refined boxes (N * P, 4), their steps (N * P, 4) in units of the coder, and
+            logits of the overlaps (N * P,).
         """
-        windows = self.describe(self._pooled(
-            maps, [enlarged(rows, self.shape.window) for rows in boxes], self.shape.cells))
-        owner = torch.repeat_interleave(
-            torch.tensor([len(rows) for rows in boxes])).to(windows.device)
-        inner = self._inner(described)[owner]
-        joined = torch.cat([windows, windows * inner, likeness(windows, described[owner])], dim=1)
+        # A few boxes have fewer cells than the maps: they are projected afterwards.
+        windows = self._projected(
+            self._pooled(maps, enlarged(boxes, self.shape.window), self.shape.cells))
+        described = described.repeat_interleave(boxes.shape[1], dim=0)
+        joined = torch.cat([windows, windows * self._inner(described),
+                            likeness(windows, described)], dim=1)
         found = self.head(self.trunk(joined))
-        steps, logits = full(self.step(found)), full(self.overlap(found))[:, 0]
-        return self.coder.decode_single(steps, torch.cat(boxes).to(steps)), steps, logits
+        steps, logits = self.step(found).float(), self.overlap(found).float()[:, 0]
+        return self.coder.decode_single(steps, boxes.flatten(0, 1)), steps, logits
 
     def load(self, tensors, origin):
         """
@@ -129,6 +128,12 @@ class BoxRefinement(nn.Module):
         :raises WeightsError: one is missing or of another shape.
         """
         fill(self.file_tensors(), tensors, origin)
+
+    def fold_batch_norms(self):
+        """Let the convolutions of the trunk do what their batch norms do; for use, not training."""
+        convolutions, norms = self.trunk[::3], self.trunk[1::3]
+        self.trunk = nn.Sequential(*(layer for pair in zip(convolutions, norms)
+                                     for layer in (fuse_conv_bn_eval(*pair), nn.ReLU())))
 
     def file_tensors(self):
         """Return all tensors, detached, by the names they have in files."""
@@ -142,14 +147,17 @@ class BoxRefinement(nn.Module):
         return described[:, :, edge:cells - edge, edge:cells - edge].mean(dim=(2, 3), keepdim=True)
 
     def _pooled(self, maps, boxes, cells):
-        return torch.cat([pool_rois(one, boxes, tap.stride, tap.offset, cells, _SAMPLES)
-                          for one, tap in zip(maps, self.taps)], dim=1)
+        return [pool_rois(one, boxes, tap.stride, tap.offset, cells)
+                for one, tap in zip(maps, self.taps)]
+
+    def _projected(self, parts):
+        return torch.cat([layer(part) for layer, part in zip(self.projections, parts)], dim=1)
 
 
 def enlarged(boxes, factor):
-    """Return boxes (N, 4) with the same centres and `factor` times the sides."""
-    grow = (factor - 1) / 2 * (boxes[:, 2:] - boxes[:, :2])
-    return torch.cat([boxes[:, :2] - grow, boxes[:, 2:] + grow], dim=1)
+    """Return boxes (..., 4) with the same centres and `factor` times the sides."""
+    grow = (factor - 1) / 2 * (boxes[..., 2:] - boxes[..., :2])
+    return torch.cat([boxes[..., :2] - grow, boxes[..., 2:] + grow], dim=-1)
 
 
 def likeness(windows, described):
@@ -190,7 +198,8 @@ def load_box_refinement(weights='', models=''):
     network = BoxRefinement(stated['backbone'], [Tap(**row) for row in json.loads(stated['taps'])],
                             RefinementShape(**json.loads(stated['shape'])))
     network.load(loaded.tensors, loaded.origin)
-    return network.eval().requires_grad_(False)
+    network.eval().fold_batch_norms()
+    return network.requires_grad_(False)
 
 
 def metadata_of(network):

@@ -20,7 +20,7 @@ def box_refinement_loss(network, maps, pooled, rough, truths, same):
     :return: step: smooth L1 of the steps. box: generalised IoU loss. overlap: cross entropy
         between the answered overlap and that of the refined box, 0 with another object.
     """
-    refined, steps, logits = network(maps, network.describe(pooled), list(rough.unbind()))
+    refined, steps, logits = network(maps, network.describe(pooled), rough)
     rows, goals = rough.flatten(0, 1), truths[:, None].expand_as(rough).flatten(0, 1)
     known = same[:, None].expand(rough.shape[:2]).flatten()
     reached = overlaps(refined.detach(), goals) * known

@@ -12,12 +12,11 @@ from torch import nn
 import torch.nn.functional as functional
 from torchvision.models.detection._utils import BoxCoder
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.ops import batched_nms, clip_boxes_to_image
+from torchvision.ops import batched_nms, clip_boxes_to_image, roi_align
 
 from tracking_nodes.errors import WeightsError
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.resnet import Residual
-from tracking_nodes.nn.rois import full, pool_rois
 from tracking_nodes.nn.weights import (
     default_weights, fill, find_weights, read_metadata, read_weights)
 
@@ -130,7 +129,7 @@ class SiamRcnn(nn.Module):
         strides = [torch.tensor((self.stride, self.stride), device=fused.device)]
         self.anchors.set_cell_anchors(torch.float32, fused.device)
         anchors, = self.anchors.grid_anchors([(height, width)], strides)
-        logits, steps = (_rows(full(layer(fused)), size)
+        logits, steps = (_rows(_full(layer(fused)), size)
                          for layer, size in ((self.rpn_class, 2), (self.rpn_box, 4)))
         return logits, steps, (anchors + self.offset).to(steps)
 
@@ -162,7 +161,7 @@ class SiamRcnn(nn.Module):
         :return: logits (sum of P, 2), background first; steps (sum of P, 4).
         """
         pooled = self.head(self._pool(fused, boxes, self.cells, 1))
-        return full(self.roi_class(pooled)), full(self.roi_box(pooled))
+        return _full(self.roi_class(pooled)), _full(self.roi_box(pooled))
 
     def detect(self, features, templates, size, before=400, proposals=32, overlap=0.7,
                final_overlap=0.5):
@@ -207,7 +206,10 @@ class SiamRcnn(nn.Module):
 
     def _pool(self, maps, boxes, cells, samples):
         """Return (sum of P, C, cells, cells) of boxes in pixels, by RoIAlign."""
-        return pool_rois(maps, boxes, self.stride, self.offset, cells, samples)
+        # It has no kernel for half precision on every device.
+        maps = _full(maps)
+        placed = [((rows - self.offset) / self.stride + 0.5).to(maps) for rows in boxes]
+        return roi_align(maps, placed, cells, aligned=True, sampling_ratio=samples)
 
 
 def load_siam_rcnn(weights, models='', seed=0):
@@ -286,6 +288,11 @@ def _bottleneck(inputs, outputs, stride):
     # A block without batch norm begins as its shortcut.
     nn.init.zeros_(layers[-1].weight)
     return Residual(layers, None if stride == 1 else nn.Conv2d(inputs, outputs, 1, stride))
+
+
+def _full(values):
+    """Return values of half precision in full, others as they are."""
+    return values.float() if values.dtype.itemsize == 2 else values
 
 
 def _rows(maps, size):

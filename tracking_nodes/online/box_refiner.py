@@ -21,17 +21,17 @@ class BoxRefiner:
     backbone: name of the network whose maps are seen. taps: names of its layers, in order.
     """
 
-    def __init__(self, weights, runtime, precision='auto'):
+    def __init__(self, weights, runtime):
         """
         Load the network.
 
         :param weights: file of weights, see `load_box_refinement`; '' for the shipped one.
         :param runtime: a `trackers.base.Runtime`.
-        :param precision: one of `nn.device.PRECISIONS`.
         :raises WeightsError: the file is missing, damaged or of another network.
         """
         self._device = resolve_device(runtime.device)
-        self._kind = convolution_type(self._device, precision, runtime.half)
+        # For a few boxes, a CPU takes longer to convert to bfloat16 than it gains.
+        self._kind = convolution_type(self._device, 'float32', runtime.half)
         network = load_box_refinement(weights, runtime.models)
         self._network = network.to(self._device, memory_format=torch.channels_last)
         self._described = None
@@ -77,7 +77,7 @@ class BoxRefiner:
         if not len(corners):
             return np.zeros((0, 4)), np.zeros(0)
         with frozen(self._device, self._kind):
-            refined, _, logits = self._network(maps, self._described, [self._rows(corners)])
+            refined, _, logits = self._network(maps, self._described, self._rows(corners)[None])
             answers = torch.cat([refined, logits.sigmoid()[:, None]], dim=1).double().cpu().numpy()
         return answers[:, :4], answers[:, 4]
 

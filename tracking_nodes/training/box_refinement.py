@@ -148,9 +148,9 @@ def judged(network, batches, generator):
         pooled, *maps, truths, same = (one.to(device) for one in batch)
         described = network.describe(pooled)
         rough = rough_boxes(truths.cpu(), SPREADS, generator).to(device)
-        refined, _, logits = network(maps, described, list(rough.unbind()))
+        refined, _, logits = network(maps, described, rough)
         refined = refined.view_as(rough)
-        twice = network(maps, described, list(refined.unbind()))[0].view_as(rough)
+        twice = network(maps, described, refined)[0].view_as(rough)
         goals = truths[:, None].expand_as(rough)
         rows = torch.stack([overlaps(boxes.flatten(0, 1), goals.flatten(0, 1)).view(
             rough.shape[:2]) for boxes in (rough, refined, twice)])
