@@ -192,8 +192,8 @@ def test_a_file_gives_the_same_answers_without_batch_norms(tmp_path):
     assert not any(one.requires_grad for one in loaded.parameters())
     assert not any(isinstance(one, torch.nn.BatchNorm2d) for one in loaded.modules())
     box = torch.tensor([[30.0, 30, 60, 54]])
-    for one, other in zip(*(network(maps, network.describe(network.template(maps, box)), box[None] + 3)
-                            for network in (network, loaded))):
+    for one, other in zip(*(each(maps, each.describe(each.template(maps, box)), box[None] + 3)
+                            for each in (network, loaded))):
         torch.testing.assert_close(one, other)
 
 

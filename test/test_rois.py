@@ -5,7 +5,8 @@ from torchvision.ops import roi_align
 from tracking_nodes.nn.rois import pool_rois, shares
 
 # Inside, across every border, beyond them, larger than the map, smaller than a cell.
-BOXES = torch.tensor([[[20.0, 30, 60, 50], [-30, 10, 40, 60], [50, 40, 140, 130], [-90, 0, -50, 9]],
+BOXES = torch.tensor([[[20.0, 30, 60, 50], [-30, 10, 40, 60], [50, 40, 140, 130],
+                       [-90, 0, -50, 9]],
                       [[30.0, -60, 50, 20], [-40, -40, 200, 200], [33, 41, 34, 42],
                        [0, 200, 20, 240]]])
 

@@ -130,7 +130,7 @@ class BoxRefinement(nn.Module):
         fill(self.file_tensors(), tensors, origin)
 
     def fold_batch_norms(self):
-        """Let the convolutions of the trunk do what their batch norms do; for use, not training."""
+        """Let the trunk's convolutions do what its batch norms do; not for training."""
         convolutions, norms = self.trunk[::3], self.trunk[1::3]
         self.trunk = nn.Sequential(*(layer for pair in zip(convolutions, norms)
                                      for layer in (fuse_conv_bn_eval(*pair), nn.ReLU())))

@@ -1,8 +1,8 @@
 """
 RoIAlign (He et al., ICCV 2017) as two products of matrices, one per axis.
 
-Its bilinear samples factorise, so that the result is the same as that of torchvision's loops, but a
-CPU computes it several times faster, in bfloat16 too, and where gradients are needed.
+Its bilinear samples factorise, so that the result is the same as that of torchvision's loops, but
+a CPU computes it several times faster, in bfloat16 too, and where gradients are needed.
 """
 import torch
 
