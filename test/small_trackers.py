@@ -20,7 +20,8 @@ _QUICK = {
     'temporal_weights': 'random', 'temporal_size': 64, 'spatial_cells': 12,
     'spatial_first_channels': 8, 'spatial_second_channels': 8, 'spatial_samples': 6,
     'spatial_first_iterations': 8, 'spatial_batch': 2, 'detector_weights': 'random:resnet18',
-    'detector_longest': 160, 'motion_weights': 'random',
+    'detector_longest': 160, 'motion_weights': 'random', 'robust_backbone': 'random',
+    'filter_channels': '8+4',
 }
 
 

@@ -205,13 +205,19 @@ def read(node, settings_class, prefix='', changes=None):
     """
     Return the group's settings from the node's parameters.
 
+    ROS declares them all with their defaults and does not say which were given. Where a preset
+    has defaults of its own, those that have their plain one count as not given.
+
     :param changes: mapping of full name to a value not set yet, that replaces the node's.
     :raises SettingError: a value is not allowed.
     """
-    changes = changes or {}
-    return settings_class.parse({
-        spec.name: changes[name] if name in changes else node.get_parameter(name).value
-        for spec in specs(settings_class) for name in [prefix + spec.name]})
+    changes, table = changes or {}, specs(settings_class)
+    values = {spec.name: changes[name] if name in changes else node.get_parameter(name).value
+              for spec in table for name in [prefix + spec.name]}
+    if values.get('preset') in settings_class.presets:
+        values = {spec.name: values[spec.name] for spec in table
+                  if values[spec.name] != spec.default}
+    return settings_class.parse(values)
 
 
 def refuse_frozen(settings_class, changes, prefix=''):
