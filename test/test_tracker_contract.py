@@ -1,7 +1,7 @@
 """What every tracker of the registry promises, whatever its method."""
 import numpy as np
 import pytest
-from small_trackers import clip, held_bytes, make, run
+from small_trackers import clip, held_bytes, make, ROBUST, run
 import torch
 
 from tracking_nodes.errors import BoxError, ImageError, NotStartedError
@@ -12,9 +12,7 @@ from tracking_nodes.trackers.robust import Robust
 from tracking_nodes.trackers.static import StaticTracker
 
 NAMES = registry.names()
-# Every tracker as it is, and those that have it with the robust preset around them; a network of
-# random weights is not sure of anything, and is to learn all the same.
-ROBUST = {'preset': 'robust', 'robust_sure': 0.0}
+# Every tracker as it is, and those that have it with the robust preset around them.
 VARIANTS = {**{name: (name, {}) for name in NAMES},
             **{f'{name} robust': (name, ROBUST) for name in NAMES
                if hasattr(registry.tracker_class(name).settings_class, 'preset')}}

@@ -32,6 +32,7 @@ class GstpSettings(RobustSettings, MotionSettings, GlobalSearchSettings):
         'the same image, by which all its later boxes are corrected', minimum=0.0, maximum=1.0,
         source='measured; 0 is the paper')
 
+
 # Overlap from which a box and one of the detector's candidates are of the same thing.
 _SAME = 0.4
 

@@ -261,7 +261,7 @@ class Robust(Wrapped):
         return cxcywh_to_xywh(np.concatenate([centres, sizes], axis=1)), heights
 
     def _height_at(self, response, region, box):
-        """Return the highest response next to the middle of a box, NaN where it is not searched."""
+        """Return the highest response near the middle of a box, NaN where it is not searched."""
         if not _searched(region, box[None])[0]:
             return math.nan
         centre = self._filter.places(region.from_image(xywh_to_cxcywh(box)[:2]))
