@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import torch
 
+from tracking_nodes.online.global_search import Candidates
 from tracking_nodes.parameters import specs
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import registry
@@ -20,8 +21,11 @@ _QUICK = {
     'temporal_weights': 'random', 'temporal_size': 64, 'spatial_cells': 12,
     'spatial_first_channels': 8, 'spatial_second_channels': 8, 'spatial_samples': 6,
     'spatial_first_iterations': 8, 'spatial_batch': 2, 'detector_weights': 'random:resnet18',
-    'detector_longest': 160, 'motion_weights': 'random',
+    'detector_longest': 160, 'motion_weights': 'random', 'robust_backbone': 'random',
+    'filter_channels': '8+4',
 }
+# The robust preset. A network of random weights is sure of nothing, and is to learn all the same.
+ROBUST = {'preset': 'robust', 'robust_sure': 0.0}
 
 
 def quick(name):
@@ -59,6 +63,25 @@ def run(tracker, images, box):
         changed.append(tracker.learn())
     return (np.array([location.box for location in found]),
             np.array([location.score for location in found]), changed)
+
+
+class Search:
+    """A detector with known answers, all as alike, that counts what it is asked."""
+
+    def __init__(self, *boxes, likeness=0.9):
+        self.boxes = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+        self.scores = np.full(len(self.boxes), likeness)
+        self.starts, self.searches, self.resets = [], 0, 0
+
+    def start(self, image, box):
+        self.starts.append(tuple(box))
+
+    def search(self, image):
+        self.searches += 1
+        return Candidates(self.boxes, self.scores)
+
+    def reset(self):
+        self.resets += 1
 
 
 def held_bytes():

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from small_trackers import clip, make, quick
+from small_trackers import clip, make, quick, ROBUST
 import torch
 
 from tracking_nodes import cli
@@ -512,6 +512,62 @@ def test_redetection_passes_it_through(gate, name):
     assert tracker.learn() is True and tracker.progress.updates == 1
     tracker.reset()
     assert tracker.progress.updates == 0 and tracker.progress.age is None
+
+
+def test_a_tracker_and_the_filter_around_it_learn_beside_the_frames_and_are_counted_together(gate):
+    images, _ = clip(24)
+    tracker = started('edcf', **ROBUST)
+    held = [tracker._filter.weights, tracker._tracker._filter]
+    gate.opened.clear()
+    for number in range(1, 5):
+        frame(tracker, images[number])
+    # Three frames more were answered while both were under way.
+    assert tracker.progress.running and gate.began == 2
+    assert (tracker.progress.updates, tracker.progress.skipped) == (0, 6)
+    assert tracker._filter.weights is held[0] and tracker._tracker._filter is held[1]
+    gate.opened.set()
+    settle(lambda: tracker.progress.running)
+    # Trained, but not taken over.
+    assert tracker._filter.weights is held[0] and tracker._tracker._filter is held[1]
+    tracker.locate(images[5])
+    assert tracker._filter.weights is not held[0] and tracker._tracker._filter is not held[1]
+    assert tracker.progress.updates == 2 and tracker.learn() is True
+    # Nothing has ended since.
+    tracker.reset()
+    assert tracker.progress.updates == tracker.progress.skipped == 0
+
+
+def test_verifying_with_the_preset_around_a_tracker_takes_nothing_over(gate):
+    images, boxes = clip(24)
+    tracker = started('edcf', **ROBUST)
+    gate.opened.clear()
+    number = until_due(tracker)
+    held = tracker._filter.weights, tracker._tracker._filter
+    expected = tracker.verify(images[number], boxes[number])
+    gate.opened.set()
+    settle(lambda: tracker.progress.running)
+    assert same(tracker.verify(images[number], boxes[number]), expected)
+    assert tracker._filter.weights is held[0] and tracker._tracker._filter is held[1]
+    assert tracker.progress.updates == 0
+
+
+def test_an_error_of_the_filters_update_is_raised_once_and_learning_goes_on(gate):
+    images, _ = clip(24)
+    tracker = started('gstp', **ROBUST)
+    before, gate.error = tracker._filter.weights, FloatingPointError('told to fail')
+    frame(tracker, images[1])
+    settle(lambda: tracker.progress.running)
+    tracker.locate(images[2])
+    with pytest.raises(FloatingPointError, match='told to fail'):
+        tracker.learn()
+    assert tracker._filter.weights is before
+    assert (tracker.progress.failed, tracker.progress.updates) == (1, 0)
+    gate.error = None
+    for image in images[3:5]:
+        frame(tracker, image)
+        settle(lambda: tracker.progress.running)
+    tracker.locate(images[-1])
+    assert tracker.progress.updates > 0 and tracker._filter.weights is not before
 
 
 def test_inline_progress_counts_updates_and_knows_the_models_age():

@@ -12,6 +12,7 @@ from tracking_nodes.evaluation.protocols.base import Scores
 from tracking_nodes.sequences.bags import write_bag
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers.base import Runtime
+from tracking_nodes.trackers.gstp import Gstp
 from tracking_nodes.trackers.rman import Rman
 
 
@@ -21,6 +22,17 @@ def test_every_row_has_its_settings_and_every_seed():
     assert [c.runtime.seed for c in rows['baseline']] == [4, 5, 6]
     assert all(c.values == {'pairs': '16', 'lstm': False, 'activation': 'none'}
                for c in rows['baseline'])
+
+
+def test_the_robust_preset_has_an_ablation_of_its_own():
+    rows = ablation_contenders('gstp', {'filter_cells': 4}, Runtime(), 1, preset='robust')
+    assert list(rows) == list(Gstp.robust_ablation)
+    (contender,) = rows['without filter']
+    assert contender.values == {'filter_cells': 4, 'preset': 'robust', 'robust_filter': False}
+    with pytest.raises(SettingError, match='no ablation row SiamRCNN; known: robust, without'):
+        ablation_contenders('gstp', {}, Runtime(), 1, ['SiamRCNN'], 'robust')
+    with pytest.raises(SettingError, match='static has no ablation row ; known: none'):
+        ablation_contenders('static', {}, Runtime(), 1, preset='robust')
 
 
 def test_unknown_row_and_tracker_without_ablation_are_refused():
@@ -63,3 +75,17 @@ def test_command_runs_the_rows_asked_for(tmp_path, capsys):
         'baseline_seed0', 'baseline_seed1'}
     assert '| baseline | 2 |' in (tmp_path / 'out/ablation.md').read_text()
     assert '| baseline | 2 |' in capsys.readouterr().out
+
+
+def test_command_runs_the_rows_of_the_robust_preset(tmp_path):
+    bag = tmp_path / 'clip'
+    write_bag(SyntheticSequence(frames=3), bag)
+    assert cli.main([
+        'ablate', '--tracker', 'edcf', '--preset', 'robust', '--row', 'robust', '--row',
+        'without filter', '--seeds', '1', '--out', str(tmp_path / 'out'), '--set',
+        'weights=random', '--set', 'robust_backbone=random', '--set', 'filter_channels=8+4',
+        str(bag)]) == 0
+    table = (tmp_path / 'out/ablation.md').read_text()
+    assert '| robust | 1 |' in table and '| without filter | 1 |' in table
+    record, = (tmp_path / 'out').glob('without filter_seed0/*.json')
+    assert json.loads(record.read_text())['made_by']['settings']['robust_filter'] is False

@@ -3,10 +3,12 @@ from node_harness import Bench, FrameCodeSettings
 import pytest
 from rcl_interfaces.srv import DescribeParameters
 from rclpy.exceptions import InvalidParameterValueException
+from small_trackers import quick, ROBUST
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.parameters import specs
+from tracking_nodes.trackers.robust import Robust
 
 
 def described(bench, names):
@@ -87,6 +89,33 @@ def test_half_applied_changes_do_not_exist():
         assert not bench.set(lost_after=3, score_low=0.9).successful
         assert bench.node.settings.lost_after == 10
         assert bench.node.get_parameter('lost_after').value == 10
+
+
+def robust_tsn(**values):
+    """Return the parameters of a quick TSN with the robust preset around it."""
+    given = {**quick('tsn'), **ROBUST, **values}
+    return {'tracker': 'tsn', 'device': 'cpu', 'learning': 'inline', 'init_box': '140,90,60,50',
+            **{f'tsn.{key}': value for key, value in given.items()}}
+
+
+def test_a_presets_defaults_count_in_the_node_and_live_parameters_change_on_top_of_them():
+    with Bench(**robust_tsn()) as bench:
+        bench.ask(1)
+        tracker = bench.node._worker._target.tracker
+        assert type(tracker) is Robust and tracker.settings.backbone == 'resnet18'
+        # ROS still has the plain default, which counts as not given.
+        assert bench.node.get_parameter('tsn.backbone').value == 'vggm'
+        assert bench.set(tsn__robust_places=1).successful
+        bench.ask(2)
+        assert tracker.settings.robust_places == 1 and len(tracker.opinions.boxes) == 2
+        assert tracker.settings.backbone == 'resnet18'
+        refused = bench.set(tsn__preset='paper')
+        assert not refused.successful and 'tsn.preset is read when' in refused.reason
+
+
+def test_what_is_given_wins_over_a_preset_in_the_node():
+    with Bench(**robust_tsn(backbone='alexnet')) as bench:
+        assert bench.node._worker.tracker_settings.backbone == 'alexnet'
 
 
 def test_everything_can_change_while_unconfigured():

@@ -1,5 +1,6 @@
 """The typed definition: conversion, ranges, names, and that every tracker's is whole."""
 from dataclasses import dataclass, FrozenInstanceError
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,6 +26,15 @@ class Marine(Engine):
 
     power: float = setting(300.0, 'power, kW', minimum=0.0)
     propellers: int = setting(1, 'number of propellers', minimum=1)
+
+
+@dataclass(frozen=True)
+class Tuned(Engine):
+    """Another default of some parameters, where the preset says so."""
+
+    presets: ClassVar[dict] = {'race': {'power': 200.0, 'turbo': True}}
+
+    preset: str = setting('road', 'what it is made for', choices=('road', 'race'))
 
 
 def test_specs_tell_all_of_each_parameter_in_order():
@@ -76,6 +86,39 @@ def test_bad_values_are_refused_in_words(name, value, said):
         Engine.parse({name: value})
     with pytest.raises(SettingError, match=said):
         Engine(**{name: value})
+
+
+@pytest.mark.parametrize('values, expected', [
+    ({}, (74.5, False)), ({'preset': 'road'}, (74.5, False)), ({'power': 90}, (90.0, False)),
+    ({'preset': 'race'}, (200.0, True)),
+    # What is given counts, even where it is the parameter's plain default.
+    ({'preset': 'race', 'power': 90}, (90.0, True)),
+    ({'preset': 'race', 'power': '74.5', 'turbo': 'off'}, (74.5, False))])
+def test_a_presets_defaults_count_for_what_is_not_given(values, expected):
+    found = Tuned.parse(values)
+    assert (found.power, found.turbo) == expected
+    assert found.preset == values.get('preset', 'road') and found.valves == 16
+    # Written down whole, it is the same again.
+    assert Tuned.parse(found.as_dict()) == found
+
+
+def test_an_unknown_preset_is_refused_and_none_counts_where_there_is_no_such_parameter():
+    with pytest.raises(SettingError, match="preset = 'rally' is not one of road, race"):
+        Tuned.parse({'preset': 'rally'})
+    with pytest.raises(SettingError, match="no parameter 'preset'"):
+        Engine.parse({'preset': 'race'})
+
+
+@pytest.mark.parametrize('name', registry.names())
+def test_presets_of_a_tracker_name_parameters_of_it_with_values_that_are_allowed(name):
+    cls = registry.tracker_class(name).settings_class
+    known = {spec.name: spec for spec in specs(cls)}
+    for preset, changes in cls.presets.items():
+        assert preset in known['preset'].choices and preset != known['preset'].default
+        for key, value in changes.items():
+            assert checked(known[key], value) == value and key != 'preset'
+        assert cls.parse({'preset': preset}).as_dict() == {
+            **cls().as_dict(), 'preset': preset, **changes}
 
 
 def test_bounds_themselves_are_allowed():

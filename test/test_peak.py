@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from tracking_nodes.online.peak import peak_at
+from tracking_nodes.online.peak import best_peaks, peak_at
 
 
 @pytest.mark.parametrize('row, column', [(3.3, 4.2), (5.0, 2.0), (2.6, 6.45)])
@@ -27,3 +27,44 @@ def test_a_maximum_at_the_border_stays_there(row, column):
 
 def test_a_flat_map_has_its_first_cell():
     assert peak_at(torch.ones(2, 4, 4))[1].tolist() == [0, 0]
+
+
+def naive_peaks(response, count, distance):
+    """Return the cells of the highest values, each farther than a distance from those before."""
+    cells = sorted(np.ndindex(response.shape), key=lambda cell: -response[cell])
+    found = []
+    for cell in cells:
+        if all(max(abs(cell[0] - row), abs(cell[1] - column)) > distance for row, column in found):
+            found.append(cell)
+    return found[:count]
+
+
+@pytest.mark.parametrize('count, distance', [(1, 2), (3, 1), (5, 2), (4, 0), (100, 3)])
+@pytest.mark.parametrize('seed', [0, 1])
+def test_the_best_peaks_are_the_highest_cells_apart_from_each_other(count, distance, seed):
+    response = np.random.default_rng(seed).normal(size=(12, 15)).astype(np.float32)
+    places, heights = best_peaks(torch.from_numpy(response), count, distance)
+    expected = naive_peaks(response, count, distance)
+    assert places.shape == (len(expected), 2) and places.dtype == np.float64
+    np.testing.assert_array_equal(heights, [response[cell] for cell in expected])
+    assert np.abs(places - expected).max() <= 0.5
+
+
+def test_the_best_peaks_of_gaussians_lie_on_them_to_a_fraction_of_a_cell():
+    middles = np.array([[4.3, 5.8], [13.7, 14.2], [4.9, 15.5]])
+    rows, columns = np.mgrid[0:19, 0:21]
+    response = sum(gain * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / 2 / 1.5 ** 2)
+                   for gain, (row, column) in zip((1.0, 0.8, 0.6), middles))
+    before = response.copy()
+    places, heights = best_peaks(torch.from_numpy(response), 3, 4)
+    np.testing.assert_allclose(places, middles, atol=0.05)
+    np.testing.assert_allclose(heights, [1.0, 0.8, 0.6], atol=0.1)
+    # What was found is taken out of a copy.
+    np.testing.assert_array_equal(response, before)
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 7), (2, 2), (5, 5)])
+def test_a_small_or_flat_map_has_peaks_inside_of_it(size):
+    places, heights = best_peaks(torch.full(size, -3.0), 4, 2)
+    assert 1 <= len(places) <= 4 and (heights == -3).all()
+    assert (places >= 0).all() and (places <= np.array(size) - 1).all()

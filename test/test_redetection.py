@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_trackers import clip, held_bytes, make, run
+from small_trackers import clip, held_bytes, make, ROBUST, run, Search
 
 from tracking_nodes.errors import BoxError, ImageError, NotStartedError, SettingError
 from tracking_nodes.evaluation import protocols, results
@@ -15,12 +15,12 @@ from tracking_nodes.evaluation.report.writer import write_report
 from tracking_nodes.evaluation.running.plan import in_order, make_cells
 from tracking_nodes.geometry import clip_box, iou
 from tracking_nodes.nn import loaded
-from tracking_nodes.online.global_search import Candidates
 from tracking_nodes.parameters import specs
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import redetection, registry
 from tracking_nodes.trackers.base import Location, Runtime, Tracker
 from tracking_nodes.trackers.redetection import Redetecting, RedetectionSettings
+from tracking_nodes.trackers.robust import Robust
 from tracking_nodes.trackers.stages import StageWatch
 from tracking_nodes.trackers.static import StaticTracker
 
@@ -29,25 +29,6 @@ NAMES = [name for name in registry.names()
          if issubclass(registry.tracker_class(name).settings_class, RedetectionSettings)]
 IMAGE = np.zeros((100, 200, 3), np.uint8)
 TARGET = np.array([10.0, 20.0, 30.0, 40.0])
-
-
-class Search:
-    """A detector with known answers, all as alike, that counts what it is asked."""
-
-    def __init__(self, *boxes, likeness=0.9):
-        self.boxes = np.array(boxes, dtype=np.float64).reshape(-1, 4)
-        self.scores = np.full(len(self.boxes), likeness)
-        self.starts, self.searches, self.resets = [], 0, 0
-
-    def start(self, image, box):
-        self.starts.append(tuple(box))
-
-    def search(self, image):
-        self.searches += 1
-        return Candidates(self.boxes, self.scores)
-
-    def reset(self):
-        self.resets += 1
 
 
 class Doubtful(Tracker):
@@ -249,10 +230,11 @@ WHOLE = [name for name in registry.names()
          and (name in NAMES or name == 'static')]
 
 
-@pytest.mark.parametrize('name', WHOLE)
+@pytest.mark.parametrize('name, changes', [
+    *((name, {}) for name in WHOLE), *((name, ROBUST) for name in WHOLE if name != 'static')])
 @pytest.mark.parametrize('box', [(20, 30, 50, 40), (300, 200, 40, 40), (100, 100, 6, 80)])
-def test_verifying_says_what_locating_there_would(name, box):
-    tracker, image = started(name)
+def test_verifying_says_what_locating_there_would(name, changes, box):
+    tracker, image = started(name, **changes)
     said = tracker.verify(image, box)
     tracker.relocate(box)
     found = tracker.locate(image)
@@ -273,11 +255,12 @@ def test_the_temporal_stream_has_no_say_in_verification():
     assert said.score == expected.score
 
 
-@pytest.mark.parametrize('name', [*NAMES, 'static'])
-def test_verifying_leaves_no_trace(name):
+@pytest.mark.parametrize('name, changes', [
+    *((name, {}) for name in [*NAMES, 'static']), *((name, ROBUST) for name in NAMES)])
+def test_verifying_leaves_no_trace(name, changes):
     images, boxes = few()
-    expected = run(make(name), images, boxes[0])
-    tracker = make(name)
+    expected = run(make(name, **changes), images, boxes[0])
+    tracker = make(name, **changes)
     tracker.start(images[0], boxes[0])
     found, scores, changed = [], [], []
     for number, image in enumerate(images[1:]):
@@ -293,9 +276,10 @@ def test_verifying_leaves_no_trace(name):
     assert changed == expected[2]
 
 
+@pytest.mark.parametrize('changes', [{}, ROBUST], ids=['paper', 'robust'])
 @pytest.mark.parametrize('name', NAMES)
-def test_verifying_keeps_no_memory(name):
-    tracker, image = started(name)
+def test_verifying_keeps_no_memory(name, changes):
+    tracker, image = started(name, **changes)
     before = held_bytes()
     tracker.verify(image, (20, 30, 50, 40))
     assert held_bytes() == before
@@ -337,12 +321,14 @@ def always_lost(name, **changes):
     return make(name, present_threshold=1.0, redetection_after=2, redetection_every=1, **changes)
 
 
+@pytest.mark.parametrize('changes', [{}, {'preset': 'robust', 'robust_sure': 1.0}],
+                         ids=['paper', 'robust'])
 @pytest.mark.parametrize('name', NAMES)
-def test_a_run_in_which_every_verification_fails_is_the_run_without(name):
+def test_a_run_in_which_every_verification_fails_is_the_run_without(name, changes):
     images, boxes = few()
-    expected = run(always_lost(name), images, boxes[0])
+    expected = run(always_lost(name, **changes), images, boxes[0])
     search = Search((20, 30, 50, 40), (200, 100, 30, 60))
-    found = run(Redetecting(always_lost(name), search), images, boxes[0])
+    found = run(Redetecting(always_lost(name, **changes), search), images, boxes[0])
     assert search.searches == len(images) - 2
     for one, other in zip(found, expected):
         np.testing.assert_array_equal(one, other)
@@ -412,6 +398,9 @@ def test_the_registry_loads_the_detector_only_where_it_is_asked_for(name, hand_m
     assert type(tracker) is Redetecting and tracker.method is registry.tracker_class(name)
     (settings, runtime), = hand_made
     assert settings is tracker.settings and settings.redetection and runtime.seed == 3
+    around = make(name, redetection=True, **ROBUST)
+    assert type(around) is Redetecting and type(around._tracker) is Robust
+    assert around.method is registry.tracker_class(name)
 
 
 def test_all_trackers_that_search_locally_have_it_and_no_other():

@@ -129,3 +129,16 @@ def test_a_square_far_larger_than_the_image_needs_no_more_memory_than_it():
     image[:, 20:] = 9
     square, = sample(image, (20, 15), [1e7], 25)
     assert square.shape == (25, 25, 3) and set(np.unique(square)) <= {7, 8, 9}
+
+
+@pytest.mark.parametrize('shape', [(2,), (4,), (5, 2), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize('centre, side, size', [((45, 30), 24, 24), ((-30, 90), 57, 288),
+                                                ((61.3, 44.8), 200, 31)])
+def test_what_is_taken_to_the_image_and_back_is_the_same(shape, centre, side, size):
+    region = cut(noise(), centre, side, size)
+    points = np.random.default_rng(1).uniform(-50, 400, shape)
+    np.testing.assert_allclose(region.to_image(region.from_image(points)), points)
+    np.testing.assert_allclose(region.from_image(region.to_image(points)), points)
+    # Its own corners are those of the square that was cut out.
+    np.testing.assert_allclose(region.to_image([0, 0, size, size]), [
+        region.left, region.top, region.left + side, region.top + side])

@@ -1,7 +1,7 @@
 """Several targets in one image: one pass of the network, the answers of trackers on their own."""
 import numpy as np
 import pytest
-from small_trackers import clip, make
+from small_trackers import clip, make, ROBUST
 
 from tracking_nodes.trackers.redetection import Redetecting
 from tracking_nodes.trackers.static import StaticTracker
@@ -34,10 +34,11 @@ def passes(tracker, monkeypatch):
     return seen
 
 
-@pytest.mark.parametrize('name', ['edcf', 'rman', 'tsn', 'cstnet', 'gstp'])
-def test_targets_get_the_answers_they_get_alone(name):
+@pytest.mark.parametrize('name, changes', [
+    *((name, {}) for name in ('edcf', 'rman', 'tsn', 'cstnet', 'gstp')), ('tsn', ROBUST)])
+def test_targets_get_the_answers_they_get_alone(name, changes):
     images, boxes = clip()
-    alone, together = (trackers(name, [boxes[0], OTHER]) for _ in range(2))
+    alone, together = (trackers(name, [boxes[0], OTHER], **changes) for _ in range(2))
     for image in images[1:6]:
         assert look_together(together, image) >= 1
         for one, other in zip(alone, together):

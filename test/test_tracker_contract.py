@@ -1,28 +1,38 @@
 """What every tracker of the registry promises, whatever its method."""
 import numpy as np
 import pytest
-from small_trackers import clip, held_bytes, make, run
+from small_trackers import clip, held_bytes, make, ROBUST, run
 import torch
 
 from tracking_nodes.errors import BoxError, ImageError, NotStartedError
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.gstp import Gstp
+from tracking_nodes.trackers.robust import Robust
 from tracking_nodes.trackers.static import StaticTracker
 
 NAMES = registry.names()
+# Every tracker as it is, and those that have it with the robust preset around them.
+VARIANTS = {**{name: (name, {}) for name in NAMES},
+            **{f'{name} robust': (name, ROBUST) for name in NAMES
+               if hasattr(registry.tracker_class(name).settings_class, 'preset')}}
 
 
-@pytest.fixture(scope='module', params=NAMES)
+@pytest.fixture(scope='module', params=VARIANTS)
 def tracker(request):
-    """Return one loaded tracker for all tests of a name; each test starts it anew."""
-    return make(request.param)
+    """Return one loaded tracker for all tests of a variant; each test starts it anew."""
+    name, changes = VARIANTS[request.param]
+    return make(name, **changes)
+
+
+def name_of(tracker):
+    return next(name for name in NAMES if registry.tracker_class(name) is tracker.method)
 
 
 def with_networks(tracker):
     """Return whether a tracker is known to learn with PyTorch; other packages' may not."""
-    name = next(name for name in NAMES if registry.tracker_class(name) is type(tracker))
-    return name in registry.names(own=True) and not isinstance(tracker, StaticTracker)
+    return (name_of(tracker) in registry.names(own=True)
+            and not isinstance(tracker, StaticTracker))
 
 
 def noise(height, width, seed=0):
@@ -51,7 +61,7 @@ def same(one, other):
 def test_it_is_a_tracker_of_its_own_settings(tracker):
     assert isinstance(tracker, Tracker)
     assert type(tracker.settings) is tracker.settings_class
-    for changes in tracker.ablation.values():
+    for changes in (*tracker.method.ablation.values(), *tracker.method.robust_ablation.values()):
         tracker.settings_class.parse(changes)
 
 
@@ -86,8 +96,8 @@ def test_a_run_gives_a_location_in_every_frame(tracker):
 
 def make_like(tracker, seed=0):
     """Return a new tracker of the same kind and settings."""
-    name = next(name for name in NAMES if registry.tracker_class(name) is type(tracker))
-    return make(name, seed)
+    changes = ROBUST if isinstance(tracker, Robust) else {}
+    return make(name_of(tracker), seed, **changes)
 
 
 @pytest.mark.parametrize('box, said', [
@@ -120,13 +130,14 @@ def test_a_bad_image_is_refused_by_its_shape_and_type_and_the_target_kept(tracke
     check(tracker.locate(images[1]), images[1])
 
 
-@pytest.mark.parametrize('name', NAMES)
-def test_the_same_seed_gives_bit_identical_runs(name):
+@pytest.mark.parametrize('variant', VARIANTS)
+def test_the_same_seed_gives_bit_identical_runs(variant):
     images, boxes = clip()
-    first = run(make(name, seed=7), images, boxes[0])
+    name, changes = VARIANTS[variant]
+    first = run(make(name, seed=7, **changes), images, boxes[0])
     np.random.seed(5)
     torch.manual_seed(5)
-    assert same(run(make(name, seed=7), images, boxes[0]), first)
+    assert same(run(make(name, seed=7, **changes), images, boxes[0]), first)
 
 
 def test_a_reset_tracker_is_as_new(tracker):
@@ -220,7 +231,7 @@ def test_relocating_moves_the_search(tracker):
     location = tracker.locate(images[2])
     check(location, images[2])
     # The first place is out of reach now, except for who sees the whole image.
-    if not isinstance(tracker, Gstp):
+    if not issubclass(tracker.method, Gstp):
         assert np.linalg.norm(location.box[:2] - goal[:2]) < 120
     np.testing.assert_array_equal(goal, before)
 

@@ -40,7 +40,7 @@ def responses(options):
             raise SettingError(f'{options.tracker} has no row {row!r}; known: '
                                f'{", ".join(cls.ablation)}')
         # Without what may be put around a tracker: the responses are its own.
-        values = {**base, **cls.ablation[row], 'redetection': False}
+        values = {**base, **cls.ablation[row], 'preset': 'paper', 'redetection': False}
         trackers[row] = registry.create(options.tracker, values, runtime)
     rows = {}
     for sequence in shared.open_all(options):

@@ -1,4 +1,4 @@
-"""A paper's ablation: every row of a tracker's table; and any table over several seeds."""
+"""An ablation: every row of a tracker's table; and any table over several seeds."""
 import numpy as np
 
 from tracking_nodes.errors import SettingError
@@ -6,7 +6,7 @@ from tracking_nodes.evaluation.contender import Contender, with_seeds
 from tracking_nodes.trackers import registry
 
 
-def ablation_contenders(tracker, values, runtime, seeds, rows=()):
+def ablation_contenders(tracker, values, runtime, seeds, rows=(), preset='paper'):
     """
     Return one contender per row of a tracker's ablation and seed.
 
@@ -15,10 +15,12 @@ def ablation_contenders(tracker, values, runtime, seeds, rows=()):
     :param runtime: a `Runtime`; its seed is the first.
     :param seeds: how many seeds.
     :param rows: only these rows; empty for all, in the paper's order.
+    :param preset: whose mechanisms are left out: those of the paper, or of the robust preset.
     :return: {row: list of `Contender`}.
     :raises SettingError: the tracker has no such row.
     """
-    table = registry.tracker_class(tracker).ablation
+    cls = registry.tracker_class(tracker)
+    table = cls.robust_ablation if preset == 'robust' else cls.ablation
     unknown = [row for row in rows if row not in table]
     if unknown or not table:
         raise SettingError(f'{tracker} has no ablation row {", ".join(unknown)}; known: '

@@ -25,8 +25,8 @@ class NodeSettings(Settings):
         'and missing is an error')
     half: bool = setting(False, 'float16 features; only on a GPU')
     graphs: bool = setting(
-        False, 'on a GPU, record the passes of the frozen networks as CUDA graphs and replay them; '
-        'elsewhere nothing changes', source='not run on a GPU yet')
+        False, 'on a GPU, record the passes of the frozen networks as CUDA graphs and replay '
+        'them; elsewhere nothing changes', source='not run on a GPU yet')
     seed: int = setting(0, 'seed of every random draw', minimum=0, maximum=2 ** 31 - 1)
     models: str = setting(
         '', 'directory searched first for weights; empty: TRACKING_MODELS, then the package')
@@ -205,13 +205,19 @@ def read(node, settings_class, prefix='', changes=None):
     """
     Return the group's settings from the node's parameters.
 
+    ROS declares them all with their defaults and does not say which were given. Where a preset
+    has defaults of its own, those that have their plain one count as not given.
+
     :param changes: mapping of full name to a value not set yet, that replaces the node's.
     :raises SettingError: a value is not allowed.
     """
-    changes = changes or {}
-    return settings_class.parse({
-        spec.name: changes[name] if name in changes else node.get_parameter(name).value
-        for spec in specs(settings_class) for name in [prefix + spec.name]})
+    changes, table = changes or {}, specs(settings_class)
+    values = {spec.name: changes[name] if name in changes else node.get_parameter(name).value
+              for spec in table for name in [prefix + spec.name]}
+    if values.get('preset') in settings_class.presets:
+        values = {spec.name: values[spec.name] for spec in table
+                  if values[spec.name] != spec.default}
+    return settings_class.parse(values)
 
 
 def refuse_frozen(settings_class, changes, prefix=''):

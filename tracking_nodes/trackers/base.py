@@ -90,13 +90,15 @@ class Tracker(ABC):
     Base of all trackers; subclasses implement the methods with a leading underscore.
 
     A subclass names its parameters in `settings_class`, and in `ablation` the rows of its paper's
-    ablation, in the paper's order: row name to the settings that differ from the defaults;
-    `learns` is whether its model changes while it tracks, inline or in the background.
+    ablation, in the paper's order: row name to the settings that differ from the defaults; in
+    `robust_ablation` those of the robust preset, where it has that. `learns` is whether its model
+    changes while it tracks, inline or in the background.
     """
 
     settings_class = Settings
     learns = False
     ablation: ClassVar[dict] = {}
+    robust_ablation: ClassVar[dict] = {}
 
     def __init__(self, settings=None, runtime=None):
         """
@@ -183,6 +185,8 @@ class Tracker(ABC):
     def judge(self, boxes):
         """
         Say what the tracker's own model thinks of boxes in the image that was located in last.
+
+        To be asked before that image is learned from: some forget it then, and have no opinion.
 
         :param boxes: (N, 4).
         :return: (N,) in [0, 1], NaN where it has no opinion.

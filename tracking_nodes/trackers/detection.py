@@ -25,7 +25,7 @@ from tracking_nodes.online.temporal_stream import TemporalSettings, TemporalStre
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
-from tracking_nodes.trackers.robust import RobustSettings
+from tracking_nodes.trackers.robust import ROBUST_ABLATION, RobustSettings
 from tracking_nodes.trackers.stages import stage
 from tracking_nodes.trackers.together import Looker
 from tracking_nodes.trackers.updates import Due, JointUpdate
@@ -127,6 +127,7 @@ class DetectionTracker(Looker, Tracker):
     """Tracking by detection around a classifier that learns online."""
 
     settings_class = DetectionSettings
+    robust_ablation = ROBUST_ABLATION
     learns = True
 
     def __init__(self, settings=None, runtime=None):
@@ -252,6 +253,8 @@ class DetectionTracker(Looker, Tracker):
         return self._frame.region, self._frame.maps
 
     def _judge(self, boxes):
+        if self._frame is None:
+            return super()._judge(boxes)
         with torch.no_grad():
             scores = self._scores(self._frame.of(self._inside(boxes)))
         return scores.sigmoid().double().cpu().numpy()

@@ -28,7 +28,7 @@ from tracking_nodes.online.regions import sample
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
-from tracking_nodes.trackers.robust import RobustSettings
+from tracking_nodes.trackers.robust import ROBUST_ABLATION, RobustSettings
 from tracking_nodes.trackers.together import Looker
 
 # Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
@@ -142,6 +142,7 @@ class Edcf(Looker, Tracker):
     """
 
     settings_class = EdcfSettings
+    robust_ablation = ROBUST_ABLATION
     learns = True
     ablation = {
         'SiamFC': {'weights': 'edcf_siamfc.safetensors', 'fine': False},
@@ -225,6 +226,8 @@ class Edcf(Looker, Tracker):
         return 1 / (1 + np.exp(settings.score_slope * (settings.score_middle - height)))
 
     def _judge(self, boxes):
+        if self._looked_at is None:
+            return super()._judge(boxes)
         centre, side, response = self._looked_at
         cells = (xywh_to_cxcywh(boxes)[:, :2] - centre) * PATCH / side / FINE_STRIDE
         columns, rows = np.round(cells + FINE_CELLS // 2).astype(int).T

@@ -15,7 +15,7 @@ from tracking_nodes.online.global_search import GlobalSearch, GlobalSearchSettin
 from tracking_nodes.online.motion_model import MotionModel, MotionSettings
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
-from tracking_nodes.trackers.robust import RobustSettings
+from tracking_nodes.trackers.robust import ROBUST_ABLATION, RobustSettings
 from tracking_nodes.trackers.stages import stage
 from tracking_nodes.trackers.together import Looker
 
@@ -32,6 +32,7 @@ class GstpSettings(RobustSettings, MotionSettings, GlobalSearchSettings):
         'the same image, by which all its later boxes are corrected', minimum=0.0, maximum=1.0,
         source='measured; 0 is the paper')
 
+
 # Overlap from which a box and one of the detector's candidates are of the same thing.
 _SAME = 0.4
 
@@ -46,6 +47,9 @@ class Gstp(Looker, Tracker):
     settings_class = GstpSettings
     whole_image = True
     ablation = {'SiamRCNN': {'motion': False}, 'GSTP': {}}
+    # It searches the whole image in any case.
+    robust_ablation = {row: changes for row, changes in ROBUST_ABLATION.items()
+                       if 'redetection' not in changes}
 
     def __init__(self, settings=None, runtime=None):
         super().__init__(settings, runtime)
@@ -99,6 +103,8 @@ class Gstp(Looker, Tracker):
 
     def _judge(self, boxes):
         """Return the best score of the candidates that are of the same thing as a box, or 0."""
+        if self._found is None:
+            return super()._judge(boxes)
         found, scores = self._found
         if not len(found):
             return np.zeros(len(boxes))

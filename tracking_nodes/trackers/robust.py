@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import (
     clip_box, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh)
 from tracking_nodes.online.background import BackgroundLearner
@@ -23,11 +24,23 @@ from tracking_nodes.online.first_views import first_views
 from tracking_nodes.online.peak import best_peaks
 from tracking_nodes.online.ridge_filter import FilterMaps, FilterSettings, RidgeFilter
 from tracking_nodes.parameters import setting
-from tracking_nodes.trackers.base import Location
+from tracking_nodes.trackers.base import Location, Progress
 from tracking_nodes.trackers.stages import stage
 from tracking_nodes.trackers.wrapped import Wrapped
 
 PRESETS = ('paper', 'robust')
+# Settings of what filter and refinement see that are the tracker's own, where it has them.
+_ALIKE = ('precision', 'search_scale', 'search_size')
+# The rows of the robust preset's own ablation, one mechanism less each.
+ROBUST_ABLATION = {row: {'preset': 'robust', **changes} for row, changes in {
+    'robust': {},
+    'without filter': {'robust_filter': False},
+    'without judgement': {'robust_judge': False},
+    'without refinement': {'robust_refinement': False},
+    'without distractors': {'filter_distractors': 0.0},
+    'without correction': {'robust_correction': 0.0},
+    'without re-detection': {'redetection': False},
+}.items()}
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,14 @@ class RobustSettings(FilterSettings):
     robust_own: float = setting(1.0, 'weight in it of the tracker\'s own score', minimum=0.0,
                                 maximum=100.0, live=True)
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.preset == 'robust' and not (
+                self.robust_filter or self.robust_judge or self.robust_refinement):
+            raise SettingError('robust_filter = False, robust_judge = False and robust_refinement '
+                               '= False leave nothing of preset = robust; keep one of them, or '
+                               'set preset to paper')
+
 
 @dataclass(frozen=True)
 class Opinions:
@@ -96,11 +117,17 @@ class Opinions:
         return int((np.nan_to_num(self.heights) + settings.robust_others * others).argmax())
 
     def scores(self, settings):
-        """Return (N,): the logistic function of the opinions, one there is none of counts 0."""
-        weighted = np.stack([settings.robust_height * self.heights,
-                             settings.robust_overlap * self.overlaps,
-                             settings.robust_own * self.own])
-        return 1 / (1 + np.exp(-settings.robust_bias - np.nansum(weighted, axis=0)))
+        """
+        Return (N,): the logistic function of the opinions.
+
+        One that there is none of about a box counts 0; one that there is none of about any box,
+        as of a mechanism that is off, is made up for by the others.
+        """
+        opinions = np.stack([self.heights, self.overlaps, self.own])
+        weights = np.array([settings.robust_height, settings.robust_overlap, settings.robust_own])
+        given = weights[~np.isnan(opinions).all(axis=1)].sum()
+        share = weights.sum() / given if given else 0.0
+        return 1 / (1 + np.exp(-settings.robust_bias - share * weights @ np.nan_to_num(opinions)))
 
 
 class Robust(Wrapped):
@@ -118,9 +145,10 @@ class Robust(Wrapped):
         """
         settings = tracker.settings
         self._extractor = self._extractor_of(tracker)
-        backbone, tap = self._extractor.backbone, self._extractor.taps[-1]
-        self._filter = RidgeFilter(settings, backbone.stride[tap], backbone.offset[tap])
-        self._refiner = None
+        self._filter = self._refiner = None
+        if settings.robust_filter:
+            backbone, tap = self._extractor.backbone, self._extractor.taps[-1]
+            self._filter = RidgeFilter(settings, backbone.stride[tap], backbone.offset[tap])
         if settings.robust_refinement:
             self._refiner = BoxRefiner(settings.robust_refinement_weights, tracker.runtime)
         super().__init__(tracker)
@@ -131,46 +159,69 @@ class Robust(Wrapped):
     @staticmethod
     def _extractor_of(tracker):
         """Return the tracker's own `FeatureExtractor` where it sees the same, or another."""
-        wanted = FeatureSettings(backbone='resnet18', weights=tracker.settings.robust_backbone)
+        settings = tracker.settings
+        # What the tracker searches decides, so that a smaller region stays one pass for both.
+        alike = {name: getattr(settings, name) for name in _ALIKE if hasattr(settings, name)}
+        wanted = FeatureSettings(backbone='resnet18', weights=settings.robust_backbone, **alike)
         own = getattr(tracker, 'extractor', None)
         if own is not None and own.searches_as(wanted):
             return own
         return FeatureExtractor(wanted, tracker.runtime)
 
+    @property
+    def progress(self):
+        """Return the `Progress` of the tracker and of the filter together."""
+        own, inner = super().progress, self._tracker.progress
+        times = [each.taught for each in (own, inner) if each.taught is not None]
+        return Progress(own.updates + inner.updates, own.skipped + inner.skipped,
+                        own.failed + inner.failed, own.running or inner.running,
+                        max(times, default=None))
+
     def _set(self, settings):
-        self._filter.settings = settings
+        if self._filter is not None:
+            self._filter.settings = settings
 
     def _start(self, image, box):
         self._box = box
-        settings, seen = self.settings, self._extractor.settings
         self._tracker.start(image, box)
         region, maps = self._looked_at(image)
-        self._maps = FilterMaps(maps, settings.channels)
-        pixels, corners = first_views(image, box, seen.search_scale, seen.search_size)
-        views = [self._extractor.maps(pixels[index:index + 1]) for index in range(len(pixels))]
-        self._filter.start([self._maps.of(maps) for maps in views], corners)
+        if self._filter is not None:
+            self._start_filter(image, maps)
         if self._refiner is not None:
             self._refiner.start(maps, region.from_image(xywh_to_xyxy(box)))
             refined = self._refined(region, maps, box[None])[0]
-            self._correction = BoxCorrection(refined, box, settings.robust_correction)
+            self._correction = BoxCorrection(refined, box, self.settings.robust_correction)
+
+    def _start_filter(self, image, maps):
+        """Learn the filter on the first image, whose maps these are."""
+        seen = self._extractor.settings
+        self._maps = FilterMaps(maps, self.settings.channels)
+        pixels, corners = first_views(image, self._box, seen.search_scale, seen.search_size)
+        views = (self._extractor.maps(pixels[index:index + 1]) for index in range(len(pixels)))
+        self._filter.start([self._maps.of(view) for view in views], corners)
 
     def _locate(self, image):
         settings, (height, width) = self.settings, image.shape[:2]
         own = self._tracker.locate(image)
         with stage('features'):
             region, maps = self._looked_at(image)
-        with stage('filter'):
-            seen = self._maps.of(maps)
-            response = self._filter.respond(seen)
-            boxes, heights = self._places(response, region)
-        boxes = np.concatenate([boxes, own.box[None]])
-        heights = np.append(heights, self._height_at(response, region, own.box))
-        judged = self._tracker.judge(boxes) if settings.robust_judge else np.full(len(boxes), np.nan)
-        overlaps = np.full(len(boxes), np.nan)
+        boxes, heights, seen = own.box[None], np.full(1, np.nan), None
+        if self._filter is not None:
+            with stage('filter'):
+                seen = self._maps.of(maps)
+                response = self._filter.respond(seen)
+                places, heights = self._places(response, region)
+                boxes = np.concatenate([places, boxes])
+                heights = np.append(heights, self._height_at(response, region, own.box))
+        judged = overlaps = np.full(len(boxes), np.nan)
+        if settings.robust_judge:
+            with stage('judgement'):
+                judged = self._tracker.judge(boxes)
         if self._refiner is not None:
             with stage('refinement'):
                 boxes, overlaps = self._refined(region, maps, boxes)
-                boxes = self._correction.applied(boxes)
+                exact = ~np.isnan(overlaps)
+                boxes[exact] = self._correction.applied(boxes[exact])
         self.opinions = Opinions(boxes, heights, overlaps, judged)
         best = self.opinions.best(settings)
         score = float(self.opinions.scores(settings)[best])
@@ -178,7 +229,9 @@ class Robust(Wrapped):
         box = clip_box(boxes[best], width, height)
         self._box = self._next(box)
         self._tracker.relocate(self._box)
-        self._seen = seen, region.from_image(xywh_to_xyxy(box))
+        self._seen = None
+        if seen is not None and _searched(region, box[None])[0]:
+            self._seen = seen, region.from_image(xywh_to_xyxy(box))
         return Location(box, score, self._sure)
 
     def _looked_at(self, image):
@@ -188,9 +241,17 @@ class Robust(Wrapped):
         return self._extractor.look(image, self._box)
 
     def _refined(self, region, maps, boxes):
-        """Return exact boxes (N, 4) of rough ones in the image, and their overlaps (N,)."""
-        corners, overlaps = self._refiner.refine(maps, region.from_image(xywh_to_xyxy(boxes)))
-        return xyxy_to_xywh(region.to_image(corners)), overlaps
+        """
+        Return exact boxes (N, 4) of rough ones in the image, and their overlaps (N,).
+
+        Of what is not searched nothing is seen: such a box is left alone, its overlap is NaN.
+        """
+        refined, overlaps = boxes.copy(), np.full(len(boxes), np.nan)
+        searched = _searched(region, boxes)
+        corners, overlaps[searched] = self._refiner.refine(
+            maps, region.from_image(xywh_to_xyxy(boxes[searched])))
+        refined[searched] = xyxy_to_xywh(region.to_image(corners))
+        return refined, overlaps
 
     def _places(self, response, region):
         """Return boxes (N, 4) of the last size at the filter's best places, and heights (N,)."""
@@ -200,11 +261,11 @@ class Robust(Wrapped):
         return cxcywh_to_xywh(np.concatenate([centres, sizes], axis=1)), heights
 
     def _height_at(self, response, region, box):
-        """Return the highest response next to the middle of a box, NaN where it is not searched."""
-        centre = self._filter.places(region.from_image(xywh_to_cxcywh(box)[:2]))
-        row, column = np.round(centre).astype(int)
-        if not (0 <= row < response.shape[0] and 0 <= column < response.shape[1]):
+        """Return the highest response near the middle of a box, NaN where it is not searched."""
+        if not _searched(region, box[None])[0]:
             return math.nan
+        centre = self._filter.places(region.from_image(xywh_to_cxcywh(box)[:2]))
+        row, column = np.clip(np.round(centre).astype(int), 0, np.subtract(response.shape, 1))
         return float(response[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2].max())
 
     def _next(self, box):
@@ -215,14 +276,17 @@ class Robust(Wrapped):
         return cxcywh_to_xywh(row)
 
     def _learn(self):
-        if self._seen is None or not self._sure:
+        if not self._sure:
+            return False
+        self._changed |= self._tracker.learn()
+        seen, self._seen = self._seen, None
+        if seen is None:
             return False
         self._index += 1
-        changed = self._tracker.learn()
         every = 1 if self._index <= self.settings.filter_early else self.settings.filter_every
         if self._index - self._updated < every:
-            return changed
-        frame = *self._seen, self._index - self._updated
+            return False
+        frame = *seen, self._index - self._updated
         with stage('filter learning'):
             if self._background is None:
                 self._filter.adopt(self._filter.learned(*frame))
@@ -231,23 +295,36 @@ class Robust(Wrapped):
             if self._submit(lambda: frame, lambda seen: self._filter.learned(*seen),
                             self._filter.adopt):
                 self._updated = self._index
-        return changed
+        return False
 
     def _probe(self):
         # Locating gives a tracker new attributes and leaves the old objects alone.
         probe = copy.copy(self)
         probe._tracker = self._tracker._probe()
+        # What was learned beside the frames is for the tracker itself to take over.
+        probe._tracker._background = None
         return probe
+
+    def _rehearse(self, image):
+        self.locate(image)
+        # Noise is seldom believed in, and would not be learned from.
+        self._sure = True
+        self.learn()
 
     def _relocate(self, box):
         self._box = box
         self._tracker.relocate(box)
 
     def _reset(self):
-        self._tracker.reset()
-        self._filter.reset()
-        if self._refiner is not None:
-            self._refiner.reset()
+        for each in (self._tracker, self._filter, self._refiner):
+            if each is not None:
+                each.reset()
         self._box = self._maps = self._seen = self._correction = self.opinions = None
         self._sure = True
         self._index = self._updated = 0
+
+
+def _searched(region, boxes):
+    """Return (N,) whether the middles of boxes (N, 4) lie in what is searched."""
+    middles = region.from_image(xywh_to_cxcywh(boxes)[:, :2])
+    return ((middles >= 0) & (middles < len(region.pixels))).all(axis=1)

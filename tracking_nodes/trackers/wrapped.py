@@ -48,5 +48,8 @@ class Wrapped(Tracker):
         """Return the tracker's."""
         return self._tracker.looker
 
+    def _judge(self, boxes):
+        return self._tracker.judge(boxes)
+
     def _set(self, settings):
         """Take over settings in what is not the tracker's own."""
