@@ -25,8 +25,8 @@ class NodeSettings(Settings):
         'and missing is an error')
     half: bool = setting(False, 'float16 features; only on a GPU')
     graphs: bool = setting(
-        False, 'on a GPU, record the passes of the frozen networks as CUDA graphs and replay them; '
-        'elsewhere nothing changes', source='not run on a GPU yet')
+        False, 'on a GPU, record the passes of the frozen networks as CUDA graphs and replay '
+        'them; elsewhere nothing changes', source='not run on a GPU yet')
     seed: int = setting(0, 'seed of every random draw', minimum=0, maximum=2 ** 31 - 1)
     models: str = setting(
         '', 'directory searched first for weights; empty: TRACKING_MODELS, then the package')
