@@ -1,4 +1,4 @@
-"""CUDA graphs: off without a word on a CPU, replayed by shape, and what they ask of the trackers."""
+"""CUDA graphs: off without a word on a CPU, replayed by shape, and what they ask of trackers."""
 from contextlib import contextmanager
 
 import numpy as np

@@ -75,6 +75,14 @@ def test_where_updates_are_fast_none_is_skipped_and_where_they_last_all_but_one_
         assert (tracker.progress.updates, tracker.progress.skipped) == expected
 
 
+def test_an_update_that_a_sequence_ends_in_is_not_in_the_way_of_the_next():
+    clip, rules = SyntheticSequence(6), protocol(locate=5, learn=45)
+    tracker, answers = Versions(), []
+    for _ in range(3):
+        answers.append(rules.run(tracker, clip, rules.trials(clip)[0]).boxes[:, 0].tolist())
+    assert answers[0][-1] > 0 and answers[0][1:] == answers[1][1:] == answers[2][1:]
+
+
 def test_where_the_camera_waits_every_update_is_done_by_the_next_frame():
     clip, rules = SyntheticSequence(8), protocol(locate=50, learn=10_000)
     trial, = [trial for trial in rules.trials(clip) if trial.name == OFFLINE]

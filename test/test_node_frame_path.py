@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
+from small_trackers import clip, quick
+import torch
 
 from tracking_nodes.nodes import worker as module
 from tracking_nodes.nodes.conversions import image_message
+from tracking_nodes.online import background
+from tracking_nodes.trackers.edcf import Edcf
 
 BOX = '100, 80, 40, 30'
 
@@ -134,3 +138,31 @@ def test_diagnostics_have_the_percentiles_of_stamp_to_published():
     for rank in (50, 95, 99):
         assert float(values[f'image stamp to published p{rank} (ms)']) == pytest.approx(
             np.percentile(late, rank), abs=0.001)
+
+
+def test_the_threads_asked_for_hold_where_frames_are_answered_and_where_is_learned(monkeypatch):
+    before, seen = (torch.get_num_threads(), cv2.getNumThreads()), {}
+
+    def watch(where, name, key):
+        original = getattr(where, name)
+
+        def watched(*arguments):
+            seen[key] = torch.get_num_threads(), cv2.getNumThreads()
+            return original(*arguments)
+        monkeypatch.setattr(where, name, watched)
+    watch(background, '_train', 'learning')
+    watch(Edcf, '_locate', 'frames')
+    images, boxes = clip()
+    values = {f'edcf.{name}': value for name, value in quick('edcf').items()}
+    try:
+        with Bench(tracker='edcf', device='cpu', threads=3,
+                   init_box=', '.join(map(str, boxes[0])), **values) as bench:
+            for image in images[:4]:
+                stamp = bench.next_stamp()
+                bench.client.send(image, stamp)
+                bench.answer_to(stamp)
+            wait(lambda: 'learning' in seen)
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+    assert seen == {'learning': (3, 3), 'frames': (3, 3)}

@@ -3,6 +3,7 @@ from contextlib import contextmanager
 import ctypes
 import gc
 
+import cv2
 import torch
 
 from tracking_nodes.errors import DeviceError
@@ -106,6 +107,17 @@ def frozen(device, kind):
 def threads():
     """Return the number of threads that PyTorch computes with on the CPU."""
     return torch.get_num_threads()
+
+
+def set_threads(count):
+    """
+    Let PyTorch and OpenCV compute with so many threads on the CPU, in all of this process.
+
+    :param count: at least 1; 0 leaves both as they are.
+    """
+    if count:
+        torch.set_num_threads(count)
+        cv2.setNumThreads(count)
 
 
 def keep_freed_memory():

@@ -27,6 +27,11 @@ class NodeSettings(Settings):
     graphs: bool = setting(
         False, 'on a GPU, record the passes of the frozen networks as CUDA graphs and replay '
         'them; elsewhere nothing changes', source='not run on a GPU yet')
+    threads: int = setting(
+        0, 'threads that PyTorch and OpenCV compute with, in the frames as in learning; 0: as '
+        'many as they choose, which is one for each core', minimum=0, maximum=1024,
+        source='measured: where other programs keep the cores busy, threads that wait for each '
+        'other are several times slower than one')
     seed: int = setting(0, 'seed of every random draw', minimum=0, maximum=2 ** 31 - 1)
     models: str = setting(
         '', 'directory searched first for weights; empty: TRACKING_MODELS, then the package')

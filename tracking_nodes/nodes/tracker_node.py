@@ -15,7 +15,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
 from tracking_nodes.errors import SettingError, TrackingError
-from tracking_nodes.nn.device import release_memory, resolve_device
+from tracking_nodes.nn.device import release_memory, resolve_device, set_threads
 from tracking_nodes.nn.gpu_memory import advice, is_out_of_memory
 from tracking_nodes.nodes.diagnostics import diagnostic_array, tracker_values
 from tracking_nodes.nodes.health import Health
@@ -180,6 +180,7 @@ class TrackerNode(LifecycleNode):
     def _make_trackers(self, settings):
         """Return the tracker of the target without an id, then those of the targets with one."""
         self._declare_tracker()
+        set_threads(settings.threads)
         self._device = resolve_device(settings.device)
         half = settings.half and self._device.type == 'cuda'
         if settings.half and not half:

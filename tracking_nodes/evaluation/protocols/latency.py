@@ -5,7 +5,7 @@ Each ground-truth time is paired with the newest output that existed by then (Li
 Towards Streaming Perception, ECCV 2020; Li et al.: Predictive Visual Tracking, 2021). The same
 tracker's one-pass score, for which the camera does wait, stands beside it. See `docs/latency.md`.
 """
-from contextlib import nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 import time
 
@@ -108,14 +108,17 @@ class Latency(Protocol):
             return _follow(worker, sequence, trial, box,
                            Extrapolator() if self.compensation else None, on_frame)
 
+    @contextmanager
     def _updates(self, tracker, clock, latencies):
-        """Return the context in which updates in the background take the profile's time."""
+        """Let updates in the background take the profile's time in this context."""
         if self.profile is None or tracker.runtime.learning == 'inline':
-            return nullcontext()
+            yield
+            return
         # Not above: what does not learn may not have loaded PyTorch.
         from tracking_nodes.online.background import updates_in
 
-        return updates_in(VirtualThread(clock, lambda: latencies('learn', None)))
+        with VirtualThread(clock, lambda: latencies('learn', None)) as thread, updates_in(thread):
+            yield
 
     def _latencies(self, tracker, random):
         """Return what turns a stage and its measured ns into the ns that the clock moves."""
