@@ -3,7 +3,8 @@ import time
 from types import SimpleNamespace
 
 from blob_detector import BlobDetector, paint
-from node_harness import Bench, candidate, coded_image, FrameCodeTracker, header, SECOND, wait
+from coded_images import coded_image, header
+from node_harness import Bench, candidate, FrameCodeTracker, SECOND, wait
 import numpy as np
 import pytest
 from vision_msgs.msg import Detection2DArray

@@ -2,16 +2,16 @@
 import threading
 import time
 
+from coded_images import coded_image, header
 import cv2
-from node_harness import (
-    Bench, coded_image, compressed, FrameCodeTracker, header, nanoseconds_to_stamp, SECOND, wait)
+from node_harness import Bench, compressed, FrameCodeTracker, SECOND, wait
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 from tracking_nodes.nodes import worker as module
-from tracking_nodes.nodes.conversions import image_message
+from tracking_nodes.nodes.conversions import image_message, nanoseconds_to_stamp
 
 BOX = '100, 80, 40, 30'
 
