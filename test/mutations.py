@@ -40,7 +40,8 @@ def mutated_image(rng, stamp):
         elif field == 'endian':
             message.is_bigendian = int(rng.integers(0, 256))
         else:
-            near = stamp // SECOND + int(rng.choice([-1, 1])) * int(rng.integers(3, 100))
+            # An image that is ahead by less than a second costs the two after it.
+            near = stamp // SECOND + int(rng.choice([-1, 1])) * int(rng.integers(10, 100))
             message.header.stamp.sec = int(rng.choice([near, rng.integers(-2 ** 31, 2 ** 31)]))
             message.header.stamp.nanosec = int(rng.choice([0, 999_999_999, 2 ** 32 - 1]))
     return message

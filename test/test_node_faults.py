@@ -110,8 +110,8 @@ def test_ten_thousand_mutated_images_and_messages_lose_no_good_image(transport):
     rng, right = np.random.default_rng(0), 0
     compressed = transport == 'compressed'
     kind, topic = (CompressedImage, '/image/compressed') if compressed else (Image, '/image')
-    with node_system(image_transport=transport, candidates_policy='lost', candidates_confirm=0.5,
-                     max_image_pixels=100_000) as system:
+    with node_system(image_transport=transport, init_box='100 8 40 10', candidates_policy='lost',
+                     candidates_confirm=0.5, max_image_pixels=100_000) as system:
         system.client.meet()
         camera = system.publisher(kind, topic)
         init = system.publisher(Detection2D, '/tracker/init')
@@ -132,7 +132,7 @@ def test_ten_thousand_mutated_images_and_messages_lose_no_good_image(transport):
             system.client.answers.clear()
             camera.publish(good)
             answer = system.answer_to(stamp_to_nanoseconds(good.header.stamp))
-            right += answer.box is not None and answer.box[1] == number
+            right += answer.box is not None and abs(answer.box[1] - number) < 0.5
         # The others are answered with a box that started a target on this very image.
         assert right > 0.98 * FUZZED // 2 // BATCH
         assert system.process.poll() is None
