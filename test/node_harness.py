@@ -143,8 +143,8 @@ class Client(Node):
 
         :param nodes: how many the middleware believes in, killed ones included.
         """
-        wait(lambda: self.states and (
-            self.image is None or self.image.get_subscription_count() >= nodes), timeout)
+        wait(lambda: self.states and self.count_publishers(f'{self.own}/detections') >= nodes
+             and (self.image is None or self.image.get_subscription_count() >= nodes), timeout)
 
     def forget_camera(self):
         """Publish no images any more, so that this is nobody's camera."""
@@ -284,11 +284,14 @@ class Bench(Operator):
 
     def __enter__(self):
         self._thread.start()
-        if self._active:
-            assert self.transition('configure') and self.transition('activate')
-            wait(lambda: self.client.image.get_subscription_count() == 1
-                 and self.client.count_publishers('/tracker/detections') == 1
-                 and self.client.states)
+        try:
+            if self._active:
+                assert self.transition('configure') and self.transition('activate')
+                self.client.meet()
+        except BaseException:
+            # A node that stays would answer in place of that of the next test.
+            self.__exit__()
+            raise
         FrameCodeTracker.calls.clear()
         return self
 
