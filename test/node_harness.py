@@ -259,23 +259,24 @@ class Bench(Operator):
 
     def __init__(self, active=True, image_qos=10, arguments=(), **parameters):
         register_test_trackers()
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context)
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
         # Best effort, the node's own default, may lose an image on a full machine.
         values = {'tracker': 'frame_code', 'diagnostics_period': 0.1, 'max_age': 0.0,
                   'image_qos': 'reliable',
                   'qos_overrides./candidates.subscription.reliability': 'reliable', **parameters}
         self.node = TrackerNode(
-            context=self._context, cli_args=['--ros-args', *arguments] if arguments else None,
+            context=self.context, cli_args=['--ros-args', *arguments] if arguments else None,
             parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
-        super().__init__(Client(self._context, image_qos=image_qos))
-        self._executor = SingleThreadedExecutor(context=self._context)
+        super().__init__(Client(self.context, image_qos=image_qos))
+        self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
         self._executor.add_node(self.client)
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._active = active
         self._stamp = time.time_ns()
         self._closing = False
+        self._others = []
         self.sent = []
 
     def _spin(self):
@@ -301,8 +302,15 @@ class Bench(Operator):
         assert self.node.release(5.0)
         self._executor.shutdown()
         self.node.destroy_node()
-        self.client.destroy_node()
-        rclpy.shutdown(context=self._context)
+        for other in (self.client, *self._others):
+            other.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def add(self, node):
+        """Let a node of the same context take part until the end; return it."""
+        self._executor.add_node(node)
+        self._others.append(node)
+        return node
 
     def next_stamp(self):
         """Return a stamp 33 ms after the one before."""

@@ -123,8 +123,7 @@ class Scene:
 
     def __init__(self, bench):
         self.bench = bench
-        self.detector = BlobDetector(context=bench._context)
-        bench._executor.add_node(self.detector)
+        self.detector = bench.add(BlobDetector(context=bench.context))
         wait(lambda: bench.client.image.get_subscription_count() == 2
              and bench.client.count_subscribers('/candidates') == 1
              and bench.client.count_publishers('/candidates') == 1)
