@@ -50,7 +50,7 @@ def main():
         show(publisher, **json.loads(line))
         print('shown', flush=True)
     node.destroy_node()
-    rclpy.shutdown()
+    rclpy.try_shutdown()
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ from vision_msgs.msg import Detection2D, Detection2DArray
 from tracking_nodes.nodes.conversions import nanoseconds_to_stamp, stamp_to_nanoseconds
 
 FUZZED, BATCH = 10_000, 5
+PAUSE = 0.003
 
 
 def test_sigterm_in_the_middle_of_a_flood_ends_the_node_within_two_seconds():
@@ -128,6 +129,8 @@ def test_ten_thousand_mutated_images_and_messages_lose_no_good_image(transport):
                 else:
                     camera.publish(mutated_jpeg(rng, small_image(stamp, True)) if compressed
                                    else mutated_image(rng, stamp))
+                # Sent all at once, nearly all are superseded, and nobody ever looks at them.
+                time.sleep(PAUSE)
             good = small_image(time.time_ns(), compressed, number)
             system.client.answers.clear()
             camera.publish(good)
@@ -136,6 +139,6 @@ def test_ten_thousand_mutated_images_and_messages_lose_no_good_image(transport):
         # The others are answered with a box that started a target on this very image.
         assert right > 0.98 * FUZZED // 2 // BATCH
         assert system.process.poll() is None
-        system.diagnosed(lambda level, words, values: int(values['fault: bad_image']) > 1000
+        system.diagnosed(lambda level, words, values: int(values['fault: bad_image']) > 300
                          and int(values['fault: bad_box']) > 500)
         assert not system.count('fault: tracker_error')
