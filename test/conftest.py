@@ -1,11 +1,29 @@
 """What all tests share: a DDS domain of their own, and the way to real data."""
+import fcntl
 import os
 from pathlib import Path
+import tempfile
 
 import pytest
 
+
+def reserve_domain():
+    """Return a DDS domain and an open file, while which no other run of tests here has it."""
+    for number in range(os.getpid(), os.getpid() + 100):
+        domain = 1 + number % 100
+        file = open(Path(tempfile.gettempdir()) / f'tracking_nodes_domain_{domain}', 'w')
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+        else:
+            return domain, file
+    raise RuntimeError('all DDS domains from 1 to 100 are taken by other runs of these tests')
+
+
 # Before rclpy is imported anywhere: nobody else's nodes, on this machine or another, are seen.
-os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+DOMAIN, _DOMAIN_FILE = reserve_domain()
+os.environ['ROS_DOMAIN_ID'] = str(DOMAIN)
 if os.environ.get('ROS_DISTRO') == 'humble':
     os.environ['ROS_LOCALHOST_ONLY'] = '1'
 else:

@@ -18,8 +18,9 @@ from pathlib import Path
 import threading
 import time
 
+from coded_images import header, write_code
 import cv2
-from node_harness import Answer, Client, header, start_node, wait, write_code
+from node_harness import Answer, Client, start_node, wait
 import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor

@@ -14,7 +14,8 @@ from pathlib import Path
 import re
 import time
 
-from node_harness import Answer, Client, coded_image, header, init_message, start_node, wait
+from coded_images import coded_image, header
+from node_harness import Answer, Client, init_message, start_node, wait
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
@@ -62,12 +63,11 @@ class Soak:
         self._stamp = time.time_ns()
 
     def __enter__(self):
+        # A node whose latched state arrives has found the readers of this client.
         wait(lambda: self._spin() or (
-            self._client.image.get_subscription_count()
+            self._client.states and self._client.image.get_subscription_count()
             and self._init.get_subscription_count()
-            and self._client.count_publishers('/tracker/detections')), timeout=120)
-        wait(lambda: self._spin() or self._reset.service_is_ready())
-        time.sleep(1.0)
+            and self._reset.service_is_ready()), timeout=120)
         return self
 
     def __exit__(self, *failure):

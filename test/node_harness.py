@@ -1,4 +1,4 @@
-"""What the tests of the node share: coded images, a tracker that reads them, a running node."""
+"""What the tests of the node share: a tracker that reads coded images, a running node."""
 from contextlib import contextmanager
 from dataclasses import dataclass
 import os
@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+from coded_images import coded_image, header, read_code
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -19,14 +20,14 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Header, String
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 from vision_msgs.msg import Detection2D, Detection2DArray
 
 import tracking_nodes
 from tracking_nodes.nodes.conversions import (
     best_hypothesis, box_to_message, detection, image_message, message_to_box,
-    nanoseconds_to_stamp, stamp_to_nanoseconds)
+    stamp_to_nanoseconds)
 from tracking_nodes.nodes.qos import LATCHED
 from tracking_nodes.nodes.tracker_node import TrackerNode
 from tracking_nodes.parameters import setting, Settings
@@ -34,30 +35,8 @@ from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Location, Tracker
 
 SECOND = 1_000_000_000
-WIDTH, HEIGHT = 320, 240
-BLOCK, BITS = 8, 24
-
-
-def coded_image(number, score=1.0, width=WIDTH, height=HEIGHT):
-    """Return a grey image with a number below 65536 and a score as black and white blocks."""
-    image = np.full((height, width, 3), 90, np.uint8)
-    return write_code(image, number, score)
-
-
-def write_code(image, number, score=1.0):
-    """Write a number and a score into the first rows of an image, in place."""
-    code = number << 8 | round(score * 255)
-    for bit in range(BITS):
-        value = 255 if code >> bit & 1 else 0
-        image[:BLOCK, bit * BLOCK:(bit + 1) * BLOCK] = value
-    return image
-
-
-def read_code(image):
-    """Return (number, score) of a coded image; survives JPEG."""
-    code = sum(1 << bit for bit in range(BITS)
-               if image[2:6, bit * BLOCK + 2:bit * BLOCK + 6].mean() > 127)
-    return code >> 8, (code & 255) / 255
+# Of no account on an idle machine; a full one takes its time.
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +45,7 @@ class FrameCodeSettings(Settings):
 
     delay: float = setting(0.0, 'time to locate, seconds', minimum=0.0, live=True)
     start_delay: float = setting(0.0, 'time to start, seconds', minimum=0.0, live=True)
+    warm_up_delay: float = setting(0.0, 'time to warm up, seconds', minimum=0.0)
     fail_on: int = setting(-1, 'number of the frame to fail on', live=True)
     frozen: int = setting(1, 'cannot be changed while configured')
 
@@ -75,6 +55,11 @@ class FrameCodeTracker(Tracker):
 
     settings_class = FrameCodeSettings
     calls = []
+
+    def warm_up(self, width=640, height=480):
+        """Take the time that was asked for."""
+        time.sleep(self.settings.warm_up_delay)
+        super().warm_up(width, height)
 
     def _start(self, image, box):
         self._box = box
@@ -117,6 +102,8 @@ def register_test_trackers():
         'node_harness', 'FrameCodeTracker', 'reads the number in the image')
     registry._ENTRIES['upside_down'] = registry.Entry(
         'node_harness', 'UpsideDownTracker', 'always fails')
+    registry._ENTRIES['hungry'] = registry.Entry(
+        'hungry_tracker', 'HungryTracker', 'runs out of GPU memory')
 
 
 class Client(Node):
@@ -147,10 +134,22 @@ class Client(Node):
         newest = self.diagnostics[-1]
         return newest.level, newest.message, {item.key: item.value for item in newest.values}
 
+    def meet(self, nodes=1, timeout=120.0):
+        """
+        Wait until a node that became active just now and this client know each other.
 
-def header(stamp, frame_id='camera'):
-    """Return a header with a stamp in ns."""
-    return Header(stamp=nanoseconds_to_stamp(stamp), frame_id=frame_id)
+        Its latched state is the proof: a node that has found the reader of its states has found
+        the one of its answers, which was there before.
+
+        :param nodes: how many the middleware believes in, killed ones included.
+        """
+        wait(lambda: self.states and self.count_publishers(f'{self.own}/detections') >= nodes
+             and (self.image is None or self.image.get_subscription_count() >= nodes), timeout)
+
+    def forget_camera(self):
+        """Publish no images any more, so that this is nobody's camera."""
+        self.destroy_publisher(self.image)
+        self.image = None
 
 
 def init_message(box, stamp=0, class_id=''):
@@ -189,56 +188,24 @@ class Answer:
                       hypothesis.class_id, only.id)
 
 
-class Bench:
-    """A tracker node and a client on one executor in a thread; use it in a `with` statement."""
+class Operator:
+    """
+    What is asked of a node from outside, by a `Client` that is spun elsewhere.
 
-    def __init__(self, active=True, image_qos=10, arguments=(), **parameters):
-        register_test_trackers()
-        self._context = rclpy.Context()
-        rclpy.init(context=self._context)
-        values = {'tracker': 'frame_code', 'diagnostics_period': 0.1, 'max_age': 0.0,
-                  **parameters}
-        self.node = TrackerNode(
-            context=self._context, cli_args=['--ros-args', *arguments] if arguments else None,
-            parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
-        self.client = Client(self._context, image_qos=image_qos)
-        self._executor = SingleThreadedExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self._executor.add_node(self.client)
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._active = active
-        self._stamp = time.time_ns()
-        self._closing = False
-        self.sent = []
+    client: the `Client`.
+    """
 
-    def _spin(self):
-        while not self._closing:
-            self._executor.spin_once(timeout_sec=0.05)
-
-    def __enter__(self):
-        self._thread.start()
-        if self._active:
-            assert self.transition('configure') and self.transition('activate')
-            wait(lambda: self.client.image.get_subscription_count() == 1
-                 and self.client.count_publishers('/tracker/detections') == 1
-                 and self.client.states)
-        FrameCodeTracker.calls.clear()
-        return self
-
-    def __exit__(self, *failure):
-        self._closing = True
-        self._thread.join()
-        assert self.node.release(5.0)
-        self._executor.shutdown()
-        self.node.destroy_node()
-        self.client.destroy_node()
-        rclpy.shutdown(context=self._context)
+    def __init__(self, client):
+        self.client = client
+        self._services = {}
 
     def call(self, kind, name, request):
         """Call a service of the node."""
-        client = self.client.create_client(kind, f'/tracker/{name}')
-        assert client.wait_for_service(5.0)
-        future = client.call_async(request)
+        if name not in self._services:
+            self._services[name] = self.client.create_client(kind, f'{self.client.own}/{name}')
+        service = self._services[name]
+        assert service.wait_for_service(PATIENCE)
+        future = service.call_async(request)
         wait(future.done)
         return future.result()
 
@@ -267,6 +234,84 @@ class Bench:
             for name, value in parameters.items()])
         return self.call(SetParametersAtomically, 'set_parameters_atomically', request).result
 
+    def answer_to(self, stamp):
+        """Wait for the `Answer` to a stamp."""
+        return Answer.of(wait(lambda: next(
+            (message for message in self.client.answers
+             if stamp_to_nanoseconds(message.header.stamp) == stamp), None)))
+
+    def publisher(self, kind, topic):
+        """Return a publisher whose subscription is matched."""
+        publisher = self.client.create_publisher(kind, topic, 10)
+        wait(lambda: publisher.get_subscription_count() > 0)
+        return publisher
+
+    def diagnosed(self, check):
+        """Wait until the diagnostics (level, words, values) pass a check and return them."""
+        def passing():
+            return self.client.diagnostics and check(*self.client.status())
+        wait(passing)
+        return self.client.status()
+
+
+class Bench(Operator):
+    """A tracker node and a client on one executor in a thread; use it in a `with` statement."""
+
+    def __init__(self, active=True, image_qos=10, arguments=(), **parameters):
+        register_test_trackers()
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        # Best effort, the node's own default, may lose an image on a full machine.
+        values = {'tracker': 'frame_code', 'diagnostics_period': 0.1, 'max_age': 0.0,
+                  'image_qos': 'reliable',
+                  'qos_overrides./candidates.subscription.reliability': 'reliable', **parameters}
+        self.node = TrackerNode(
+            context=self.context, cli_args=['--ros-args', *arguments] if arguments else None,
+            parameter_overrides=[Parameter(name, value=value) for name, value in values.items()])
+        super().__init__(Client(self.context, image_qos=image_qos))
+        self._executor = SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+        self._executor.add_node(self.client)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._active = active
+        self._stamp = time.time_ns()
+        self._closing = False
+        self._others = []
+        self.sent = []
+
+    def _spin(self):
+        while not self._closing:
+            self._executor.spin_once(timeout_sec=0.05)
+
+    def __enter__(self):
+        self._thread.start()
+        try:
+            if self._active:
+                assert self.transition('configure') and self.transition('activate')
+                self.client.meet()
+        except BaseException:
+            # A node that stays would answer in place of that of the next test.
+            self.__exit__()
+            raise
+        FrameCodeTracker.calls.clear()
+        return self
+
+    def __exit__(self, *failure):
+        self._closing = True
+        self._thread.join()
+        assert self.node.release(5.0)
+        self._executor.shutdown()
+        self.node.destroy_node()
+        for other in (self.client, *self._others):
+            other.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def add(self, node):
+        """Let a node of the same context take part until the end; return it."""
+        self._executor.add_node(node)
+        self._others.append(node)
+        return node
+
     def next_stamp(self):
         """Return a stamp 33 ms after the one before."""
         self._stamp += SECOND // 30
@@ -283,12 +328,6 @@ class Bench:
         """Publish a coded image and return the `Answer` to it."""
         return self.answer_to(self.send(number, score, **size))
 
-    def answer_to(self, stamp):
-        """Wait for the answer to a stamp."""
-        return Answer.of(wait(lambda: next(
-            (message for message in self.client.answers
-             if stamp_to_nanoseconds(message.header.stamp) == stamp), None)))
-
     def start(self, box=(100, 80, 40, 30), number=1):
         """Give a target on a new image; return the answer to that image."""
         init = self.publisher(Detection2D, '/tracker/init')
@@ -297,19 +336,6 @@ class Bench:
         init.publish(init_message(box, stamp))
         wait(lambda: self.node._worker.requests.start_pending)
         return self.ask(number + 1)
-
-    def publisher(self, kind, topic):
-        """Return a publisher whose subscription is matched."""
-        publisher = self.client.create_publisher(kind, topic, 10)
-        wait(lambda: publisher.get_subscription_count() > 0)
-        return publisher
-
-    def diagnosed(self, check):
-        """Wait until the diagnostics (level, words, values) pass a check and return them."""
-        def passing():
-            return self.client.diagnostics and check(*self.client.status())
-        wait(passing)
-        return self.client.status()
 
 
 @contextmanager
@@ -330,7 +356,7 @@ def spun_client():
         thread.join(5)
 
 
-def wait(check, timeout=10.0):
+def wait(check, timeout=PATIENCE):
     """Return the first true value of a function, or fail."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -353,8 +379,12 @@ def start_node(*arguments, **options):
     :param arguments: after --ros-args.
     :param options: of subprocess.Popen.
     """
+    return start_program('node_process.py', '--ros-args', *arguments, **options)
+
+
+def start_program(file, *arguments, **options):
+    """Start a program of this folder in a process of its own; options are subprocess.Popen's."""
     root = str(Path(tracking_nodes.__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))
-    return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name('node_process.py')), '--ros-args',
-         *arguments], env={**os.environ, 'PYTHONPATH': path}, **options)
+    return subprocess.Popen([sys.executable, str(Path(__file__).with_name(file)), *arguments],
+                            env={**os.environ, 'PYTHONPATH': path}, **options)

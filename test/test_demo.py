@@ -129,6 +129,8 @@ def test_player_sends_every_frame_with_its_stamp(bag, listener, compressed):
     ([], 'nothing to replay'),
     (['-p', 'sequence:=BAG', '-p', 'patience:=0.3', '-r', 'image:=/unheard'],
      'nobody subscribed to /unheard within 0.3 s'),
+    (['-p', 'sequence:=BAG', '-p', 'patience:=2.5', '-r', 'image:=/unheard'],
+     'nobody has subscribed to /unheard so far: waiting for 2.5 s at most'),
 ])
 def test_player_says_what_is_wrong(bag, arguments, words):
     player = start('bag_player', *(word.replace('BAG', str(bag)) for word in arguments))

@@ -97,14 +97,17 @@ def test_a_box_is_a_copy_of_what_was_given():
     ((100, 5, 10, 10), r'\(100, 5, 10, 10\) lies outside of the 100x80 image'),
     ((5, 80, 10, 10), 'lies outside of the 100x80 image'),
     ((-10, 5, 10, 10), 'lies outside of the 100x80 image'),
-    ((5, -30, 10, 10), 'lies outside of the 100x80 image')])
+    ((5, -30, 10, 10), 'lies outside of the 100x80 image'),
+    ((5, 5, 1e300, 10), r'is more than 10 times as large as the 100x80 image; give x, y, w, h'),
+    ((5, 5, 10, 801), 'is more than 10 times as large as the 100x80 image')])
 def test_targets_that_cannot_be_started_on_are_refused_in_words(box, said):
     with pytest.raises(BoxError, match=said):
         geometry.check_target(box, 100, 80)
 
 
 @pytest.mark.parametrize('box', [
-    (0, 0, 100, 80), (99, 79, 1, 1), (-9.5, -9.5, 10, 10), (-100, -80, 300, 240)])
+    (0, 0, 100, 80), (99, 79, 1, 1), (-9.5, -9.5, 10, 10), (-100, -80, 300, 240),
+    (-900, -720, 1000, 800)])
 def test_targets_that_touch_the_image_are_taken_unchanged(box):
     np.testing.assert_array_equal(geometry.check_target(box, 100, 80), box)
 

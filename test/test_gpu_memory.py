@@ -1,10 +1,10 @@
 """A GPU without memory left: one more try with what can be freed, then words."""
-from dataclasses import dataclass
 import gc
 import weakref
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from node_harness import Bench, FrameCodeSettings, FrameCodeTracker, read_code, wait
+from hungry_tracker import FULL
+from node_harness import Bench, wait
 import numpy as np
 import pytest
 from small_trackers import clip
@@ -12,60 +12,15 @@ import torch
 
 from tracking_nodes.nn.device import release_memory, resolve_device
 from tracking_nodes.nn.gpu_memory import advice, is_out_of_memory, with_room
-from tracking_nodes.parameters import setting
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
 BOX = (100, 80, 40, 30)
-FULL = 'CUDA out of memory. Tried to allocate 2.00 GiB.'
-
-
-@dataclass(frozen=True)
-class HungrySettings(FrameCodeSettings):
-    """Where the memory runs out."""
-
-    search_size: int = setting(128, 'only to be named', live=True)
-    full_at: int = setting(-1, 'number of the frame', live=True)
-    full_in: str = setting('locate', 'the call', live=True,
-                           choices=('warm_up', 'start', 'locate', 'learn'))
-    full_times: int = setting(1, 'how often in a row', live=True)
-
-
-class HungryTracker(FrameCodeTracker):
-    """Runs out of memory in a call, as often in a row as it is told."""
-
-    settings_class = HungrySettings
-    failed = 0
-
-    def warm_up(self, width=640, height=480):
-        """Run out of memory if told so."""
-        self._eat('warm_up', -1)
-
-    def _eat(self, call, number):
-        told = self.settings
-        if (told.full_in, told.full_at) == (call, number) and self.failed < told.full_times:
-            self.failed += 1
-            raise torch.cuda.OutOfMemoryError(FULL)
-
-    def _start(self, image, box):
-        self._eat('start', read_code(image)[0])
-        super()._start(image, box)
-
-    def _locate(self, image):
-        self._eat('locate', read_code(image)[0])
-        return super()._locate(image)
-
-    def _learn(self):
-        self._eat('learn', self._number)
-        return super()._learn()
 
 
 @pytest.fixture
-def bench(monkeypatch):
+def bench():
     """Return a function that starts a node with the hungry tracker."""
-    monkeypatch.setitem(registry._ENTRIES, 'hungry', registry.Entry(
-        __name__, 'HungryTracker', 'runs out of memory'))
-
     def start(active=True, **settings):
         return Bench(active, tracker='hungry', learning='inline',
                      **{f'hungry.{key}': value for key, value in settings.items()})

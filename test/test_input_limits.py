@@ -1,8 +1,9 @@
 """What the outside may not do: ask for memory by a header, or for files beside the output."""
 import resource
 
+from coded_images import header
 import cv2
-from node_harness import Bench, header
+from node_harness import Bench
 import numpy as np
 import pytest
 import rclpy

@@ -3,7 +3,8 @@ import time
 from types import SimpleNamespace
 
 from blob_detector import BlobDetector, paint
-from node_harness import Bench, candidate, coded_image, FrameCodeTracker, header, SECOND, wait
+from coded_images import coded_image, header
+from node_harness import Bench, candidate, FrameCodeTracker, SECOND, wait
 import numpy as np
 import pytest
 from vision_msgs.msg import Detection2DArray
@@ -122,8 +123,7 @@ class Scene:
 
     def __init__(self, bench):
         self.bench = bench
-        self.detector = BlobDetector(context=bench._context)
-        bench._executor.add_node(self.detector)
+        self.detector = bench.add(BlobDetector(context=bench.context))
         wait(lambda: bench.client.image.get_subscription_count() == 2
              and bench.client.count_subscribers('/candidates') == 1
              and bench.client.count_publishers('/candidates') == 1)

@@ -2,16 +2,16 @@
 import math
 from types import SimpleNamespace
 
+from coded_images import coded_image
 import cv2
-from node_harness import (
-    Answer, Bench, coded_image, FrameCodeTracker, nanoseconds_to_stamp, SECOND,
-    stamp_to_nanoseconds, wait)
+from node_harness import Answer, Bench, FrameCodeTracker, SECOND, stamp_to_nanoseconds, wait
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
 from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.nodes.compensation import Compensation
+from tracking_nodes.nodes.conversions import nanoseconds_to_stamp
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.trackers.base import Location
 

@@ -2,9 +2,9 @@
 import threading
 import time
 
+from coded_images import coded_image, header
 import cv2
-from node_harness import (
-    Bench, coded_image, compressed, FrameCodeTracker, header, nanoseconds_to_stamp, SECOND, wait)
+from node_harness import Bench, compressed, FrameCodeTracker, SECOND, wait
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
@@ -13,7 +13,7 @@ from small_trackers import clip, quick
 import torch
 
 from tracking_nodes.nodes import worker as module
-from tracking_nodes.nodes.conversions import image_message
+from tracking_nodes.nodes.conversions import image_message, nanoseconds_to_stamp
 from tracking_nodes.online import background
 from tracking_nodes.trackers.edcf import Edcf
 
@@ -83,7 +83,7 @@ def test_a_tracker_that_takes_long_blocks_no_callback(monkeypatch):
     gate, locate = threading.Event(), FrameCodeTracker._locate
 
     def held(self, image):
-        assert gate.wait(20)
+        assert gate.wait(60)
         return locate(self, image)
 
     with Bench(init_box=BOX) as bench:
@@ -94,7 +94,7 @@ def test_a_tracker_that_takes_long_blocks_no_callback(monkeypatch):
         for number in range(1, 11):
             bench.send(1 + number)
             wait(lambda: health.received == before + number)
-        assert bench.set_learning(False).success and bench.set(max_age=5.0).successful
+        assert bench.set_learning(False).success and bench.set(max_age=60.0).successful
         reports = len(bench.client.diagnostics)
         wait(lambda: len(bench.client.diagnostics) > reports + 1)
         # The worker is still in the first of them.

@@ -2,9 +2,9 @@
 import math
 import time
 
+from coded_images import coded_image, header
 import cv2
-from node_harness import (
-    Bench, coded_image, compressed, FrameCodeTracker, header, init_message, SECOND, wait)
+from node_harness import Bench, compressed, FrameCodeTracker, init_message, SECOND, wait
 import numpy as np
 import pytest
 from rclpy.qos import qos_profile_sensor_data

@@ -106,15 +106,13 @@ def client():
 def test_a_process_deep_in_an_update_answers_every_image_and_ends_within_two_seconds(client):
     images, _ = clip(24)
     values = {**parameters(update_every=1, update_iterations=10000), 'max_age': 0.0,
-              'diagnostics_period': 0.1}
+              'diagnostics_period': 0.1, 'image_qos': 'reliable'}
     arguments = [word for name, value in values.items()
                  for word in ('-p', f'{name}:="{value}"' if isinstance(value, str)
                               else f'{name}:={str(value).lower()}')]
     process = start_node(*arguments)
     try:
-        wait(lambda: client.image.get_subscription_count() == 1
-             and client.count_publishers('/tracker/detections') == 1, timeout=60)
-        time.sleep(1.0)
+        client.meet()
         for number in range(12):
             client.send(images[number], time.time_ns())
             wait(lambda: len(client.answers) == number + 1)

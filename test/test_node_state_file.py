@@ -148,10 +148,9 @@ def answered(client, image):
 
 def start(client, *arguments, nodes=1):
     """Start a node and wait until it knows the client; `nodes` counts the killed one as well."""
+    client.states.clear()
     process = start_node('-p', 'tracker:=edcf', *arguments, stderr=subprocess.PIPE, text=True)
-    wait(lambda: client.image.get_subscription_count() == nodes
-         and client.count_publishers('/tracker/detections') == nodes, timeout=60)
-    time.sleep(1.0)
+    client.meet(nodes)
     return process
 
 

@@ -1,11 +1,10 @@
 """The tracker node from outside: every way to a target, every answer, over real messages."""
 import time
 
+from coded_images import coded_image, header
 import cv2
 from geometry_msgs.msg import Point
-from node_harness import (
-    Bench, candidate, coded_image, compressed, FrameCodeTracker, header, init_message, SECOND,
-    wait)
+from node_harness import Bench, candidate, compressed, FrameCodeTracker, init_message, SECOND, wait
 import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image

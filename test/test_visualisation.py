@@ -1,11 +1,16 @@
 """The layouts for RViz and Foxglove: they show topics and fields that the node really has."""
+from dataclasses import fields
 from importlib import import_module
 import json
 from pathlib import Path
 import re
 
 from node_harness import Bench, wait
+import pytest
+from std_msgs.msg import Header
 import yaml
+
+from tracking_nodes.nodes.markers import target_markers
 
 CONFIG = Path(__file__).resolve().parent.parent / 'config'
 # What the displays of RViz and the panels of Foxglove take.
@@ -15,6 +20,29 @@ TYPES = {'rviz_default_plugins/Image': 'sensor_msgs/msg/Image',
          'DiagnosticSummary': 'diagnostic_msgs/msg/DiagnosticArray',
          'StateTransitions': 'std_msgs/msg/String',
          'Plot': 'vision_msgs/msg/Detection2DArray'}
+
+
+# Classes and properties of RViz's Jazzy branch, as its sources name them. What RViz does not know
+# it passes over without a word.
+COMMON = {'Class', 'Name', 'Enabled'}
+QOS = {'Value', 'Depth', 'Durability Policy', 'History Policy', 'Reliability Policy'}
+RVIZ = {
+    'rviz_common/Displays': COMMON, 'rviz_common/Time': COMMON, 'rviz_common/Views': COMMON,
+    'rviz_default_plugins/Image': COMMON | {
+        'Topic', 'Normalize Range', 'Min Value', 'Max Value', 'Median window'},
+    'rviz_default_plugins/MarkerArray': COMMON | {'Topic', 'Namespaces'},
+    'rviz_default_plugins/Axes': COMMON | {'Reference Frame', 'Length', 'Radius'},
+    'rviz_default_plugins/MoveCamera': COMMON, 'rviz_default_plugins/FocusCamera': COMMON,
+    'rviz_default_plugins/Orbit': COMMON | {
+        'Distance', 'Yaw', 'Pitch', 'Focal Point', 'Target Frame', 'Invert Z Axis'},
+}
+POLICIES = {'Durability Policy': {'Volatile', 'Transient Local', 'System Default'},
+            'History Policy': {'Keep Last', 'Keep All', 'System Default'},
+            'Reliability Policy': {'Reliable', 'Best Effort', 'System Default'}}
+# The panels of a layout file, and the configurations that Foxglove's own package has for them.
+PANELS = {'Image': 'ImageConfig', '3D': 'ThreeDeeConfig', 'Plot': 'PlotConfig',
+          'StateTransitions': 'StateTransitionsConfig',
+          'DiagnosticSummary': 'DiagnosticsSummaryConfig'}
 
 
 def published(shown):
@@ -56,6 +84,36 @@ def test_rviz_shows_topics_of_the_node_with_the_reliability_they_are_offered_wit
         assert topics[topic['Value']] == TYPES[display]
         assert (topic['Reliability Policy'], topic['Durability Policy']) == (
             'Reliable', 'Volatile')
+
+
+def test_rviz_knows_every_class_and_property_of_its_layout():
+    layout = yaml.safe_load((CONFIG / 'rviz' / 'tracker.rviz').read_text())
+    manager = layout['Visualization Manager']
+    parts = [*layout['Panels'], *manager['Displays'], *manager['Tools'],
+             manager['Views']['Current']]
+    for part in parts:
+        assert set(part) <= RVIZ[part['Class']], part
+    assert set(manager['Global Options']) <= {'Background Color', 'Fixed Frame', 'Frame Rate'}
+    for topic in (part['Topic'] for part in parts if 'Topic' in part):
+        assert set(topic) == QOS
+        assert all(topic[policy] in allowed for policy, allowed in POLICIES.items())
+
+
+def test_rviz_shows_the_namespace_of_the_markers():
+    layout = yaml.safe_load((CONFIG / 'rviz' / 'tracker.rviz').read_text())
+    (shown,) = (display['Namespaces'] for display in layout['Visualization Manager']['Displays']
+                if 'Namespaces' in display)
+    (clear,) = target_markers(Header(), None, None, None, '').markers
+    assert shown == {clear.ns: True}
+
+
+def test_foxglove_knows_every_panel_and_setting_of_its_layout():
+    layouts = pytest.importorskip('foxglove.layouts', reason='foxglove-sdk is not installed')
+    layout = json.loads((CONFIG / 'foxglove' / 'tracker.json').read_text())
+    for panel, config in layout['configById'].items():
+        known = fields(getattr(layouts, PANELS[panel.split('!')[0]]))
+        words = {re.sub('_(.)', lambda found: found[1].upper(), field.name) for field in known}
+        assert set(config) <= words | {'foxglovePanelTitle'}, panel
 
 
 def test_foxglove_shows_topics_and_fields_of_the_node():

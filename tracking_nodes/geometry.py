@@ -11,6 +11,10 @@ import numpy as np
 
 from tracking_nodes.errors import BoxError
 
+# A target may reach beyond the image, but what compiled operators do with boxes of any size is
+# not theirs to say: some of them end the process.
+_MOST_SIDES = 10
+
 
 def as_box(values):
     """
@@ -35,7 +39,8 @@ def check_target(box, width, height, minimum_side=1.0):
     :param height: image height in pixels.
     :param minimum_side: the shortest side allowed, in pixels.
     :return: array (4,), float64, unchanged.
-    :raises BoxError: not finite, without area, or without overlap with the image.
+    :raises BoxError: not finite, without area, without overlap with the image, or so large that
+        it cannot be a target of it.
     """
     box = as_box(box)
     shown = ', '.join(f'{value:g}' for value in box)
@@ -46,6 +51,9 @@ def check_target(box, width, height, minimum_side=1.0):
                        f'{minimum_side:g} pixel')
     if box[0] >= width or box[1] >= height or box[0] + box[2] <= 0 or box[1] + box[3] <= 0:
         raise BoxError(f'box ({shown}) lies outside of the {width}x{height} image')
+    if box[2] > _MOST_SIDES * width or box[3] > _MOST_SIDES * height:
+        raise BoxError(f'box ({shown}) is more than {_MOST_SIDES} times as large as the '
+                       f'{width}x{height} image; give x, y, w, h in pixels')
     return box
 
 

@@ -29,6 +29,7 @@ _OFFERED = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10,
 # One side knows of the other before the other knows of it; this is how long that may last.
 _SETTLE_SECONDS = 0.5
 _ACKNOWLEDGE_SECONDS = 5.0
+_SAY_SO_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,11 @@ class BagPlayer(Node):
 
     def _await_partners(self):
         topic, patience = self._images.topic_name, self.settings.patience
-        if not self._spin_until(lambda: self._images.get_subscription_count() > 0, patience):
+        silence = min(_SAY_SO_SECONDS, patience)
+        if not self._listened_to(silence):
+            self.get_logger().info(f'nobody has subscribed to {topic} so far: waiting for '
+                                   f'{patience:g} s at most (patience)')
+        if not self._listened_to(patience - silence):
             raise TrackingError(f'nobody subscribed to {topic} within {patience:g} s: is the '
                                 'tracker active, and its image topic remapped to this one?')
         if self.settings.wait_for_answer:
@@ -133,6 +138,9 @@ class BagPlayer(Node):
                 raise TrackingError(f'nobody publishes {answers} within {patience:g} s: remap '
                                     'detections to the topic of the tracker')
         self._spin_until(lambda: False, _SETTLE_SECONDS)
+
+    def _listened_to(self, seconds):
+        return self._spin_until(lambda: self._images.get_subscription_count() > 0, seconds)
 
     def _await_answer(self, index, stamp):
         if not self._spin_until(lambda: self._answered >= stamp, self.settings.patience):
