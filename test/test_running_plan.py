@@ -85,6 +85,12 @@ def test_fewer_repetitions_can_be_asked_for():
     assert list(cells[0].trials) == ['001', '002', '003', '004']
 
 
+def test_fewer_trials_can_be_asked_for():
+    cells = make_cells([STATIC], [protocols.get('sre'), protocols.get('latency')],
+                       [clip('clip')], trials=2)
+    assert [list(cell.trials) for cell in cells] == [['left', 'right'], ['online', 'offline']]
+
+
 @pytest.mark.parametrize('tracker, expected', [
     (StaticTracker, ['clip.001', 'clip.002']), (Walker, ['clip.001', 'clip.002', 'clip.003'])])
 def test_repetitions_stop_when_they_are_equal(tmp_path, monkeypatch, tracker, expected):

@@ -13,6 +13,9 @@ def add_options(parser):
                              'them (default: ope)')
     parser.add_argument('--repetitions', type=int, metavar='N',
                         help='run a trial at most N times where the protocol wants more')
+    parser.add_argument('--trials', type=int, metavar='N',
+                        help='only the first N trials of each sequence under each protocol, for '
+                             'a quick look: of the 20 starts of tre, the 12 of sre')
     parser.add_argument('--frames', type=int, metavar='N',
                         help='only the first N frames of each sequence, for a quick look')
     parser.add_argument('--overwrite', action='store_true',
@@ -53,12 +56,16 @@ def run_all(contenders, options):
     from tracking_nodes.evaluation.table import protocol_table, text_table
 
     protocols, status = protocols_of(options), 0
+    if options.trials is not None and options.trials < 2:
+        raise SettingError(f'--trials {options.trials}: latency-aware evaluation compares two; '
+                           'give 2 or more')
     with logging_redirect_tqdm():
         try:
             scores = run_benchmark(
                 contenders, sequences_of(options), options.out, protocols=protocols,
                 executor=executor(options), variant=options.variant,
-                overwrite=options.overwrite, repetitions=options.repetitions)
+                overwrite=options.overwrite, repetitions=options.repetitions,
+                trials=options.trials)
         except BenchmarkError as error:
             sys.stderr.write(f'tracking_benchmark: {error}\n')
             status, scores = 1, error.scores
