@@ -23,7 +23,8 @@ class Excerpt(Sequence):
         super().__init__(
             sequence.name, sequence.boxes[:frames], sequence.stamps[:frames],
             None if polygons is None else polygons[:frames], sequence.attributes,
-            {name: flags[:frames] for name, flags in sequence.tags.items()}, sequence.sources)
+            {name: flags[:frames] for name, flags in sequence.tags.items()}, sequence.sources,
+            {name: numbers[:frames] for name, numbers in sequence.values.items()})
 
     def images(self):
         return islice(self._whole.images(), len(self))

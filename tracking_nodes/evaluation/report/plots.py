@@ -16,6 +16,8 @@ NUMBERS_OF_CURVE = {'success': ('auc', 'ao'), 'precision': ('dp20',),
 PROMISES = ('reliability',)
 # Plots of one metric over another: name, title, x and y.
 TRADE_OFFS = (('ar_ranks', 'AR ranks', 'failure_rank', 'accuracy_rank'),
+              ('ar_ranks_practical', 'AR ranks, differences that are seen', 'failure_rank',
+               'accuracy_rank_practical'),
               ('what_latency_costs', 'What latency costs', 'offline_auc', 'auc'))
 # Metrics that are plotted in the order of the trackers, as VOT does.
 RANKINGS = ('eao_2016', 'eao_2018', 'eao_2019')
