@@ -58,9 +58,9 @@ MOMENTS = (0.3, 0.6)
 
 def command(data, profile, frames, trials):
     """Return the command line without its results folder."""
-    words = [sys.executable, '-m', 'tracking_nodes.cli', 'run', '--tracker', 'all',
-             '--device', 'cpu', '--threads', '1', '--frames', str(frames),
-             '--trials', str(trials), '--repetitions', '1']
+    words = [sys.executable, '-m', 'tracking_nodes.cli', 'run', '--tracker', 'all', '--device',
+             'cpu', '--threads', '1', '--every', '2', '--frames', str(frames), '--trials',
+             str(trials), '--repetitions', '1']
     for name in PROTOCOLS:
         words += ['--protocol', name.format(profile)]
     for key, (value, *trackers) in SETTINGS.items():
@@ -92,7 +92,8 @@ def main():
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument('folder', type=Path, help='made when missing')
-    parser.add_argument('--frames', type=int, default=36, help='of each sequence')
+    parser.add_argument('--frames', type=int, default=21, help='of each sequence, every second; '
+                        'the last possible start of tre leaves 20')
     parser.add_argument('--trials', type=int, default=2, help='of each sequence and protocol')
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)

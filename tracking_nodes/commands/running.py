@@ -16,14 +16,13 @@ def add_options(parser):
     parser.add_argument('--trials', type=int, metavar='N',
                         help='only the first N trials of each sequence under each protocol, for '
                              'a quick look: of the 20 starts of tre, the 12 of sre')
-    parser.add_argument('--frames', type=int, metavar='N',
-                        help='only the first N frames of each sequence, for a quick look')
     parser.add_argument('--overwrite', action='store_true',
                         help='delete what DIR holds of these trackers and protocols first')
     add_division(parser)
     shared.add_tracker_options(parser)
     shared.add_variant(parser)
     shared.add_sequences(parser)
+    shared.add_excerpt(parser)
 
 
 def add_division(parser):
@@ -62,7 +61,7 @@ def run_all(contenders, options):
     with logging_redirect_tqdm():
         try:
             scores = run_benchmark(
-                contenders, sequences_of(options), options.out, protocols=protocols,
+                contenders, shared.open_parts(options), options.out, protocols=protocols,
                 executor=executor(options), variant=options.variant,
                 overwrite=options.overwrite, repetitions=options.repetitions,
                 trials=options.trials)
@@ -77,16 +76,6 @@ def run_all(contenders, options):
         print(protocol_table(protocol, scores[protocol.name]) if protocol.folder else
               text_table(score_folder(options.out, options.variant)))
     return status, scores
-
-
-def sequences_of(options):
-    """Return the `Sequence`s asked for, cut off where only their beginning is."""
-    from tracking_nodes.sequences.excerpt import Excerpt
-
-    sequences = shared.open_all(options)
-    if options.frames is None:
-        return sequences
-    return [Excerpt(sequence, options.frames) for sequence in sequences]
 
 
 def protocols_of(options):
