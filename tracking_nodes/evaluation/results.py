@@ -317,8 +317,8 @@ def _reason(told):
 
 
 def _curves(scores):
-    return {'success': np.mean([score.success for score in scores], axis=0).tolist(),
-            'precision': np.mean([score.precision for score in scores], axis=0).tolist()}
+    return {key: np.mean([getattr(score, key) for score in scores], axis=0).tolist()
+            for key in ('success', 'precision', 'normalised')}
 
 
 def _plain(content):
