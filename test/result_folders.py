@@ -1,4 +1,6 @@
 """Results folders made without waiting for a real tracker, for tests of reports."""
+import json
+
 import numpy as np
 
 from tracking_nodes.evaluation import protocols, results
@@ -95,3 +97,23 @@ def displaced(boxes, first, last, pixels):
     boxes = boxes.copy()
     boxes[first:last + 1, 0] += pixels
     return boxes
+
+
+def numbers(folder):
+    """Return {file: content} of all that a results folder says, but for what a clock says."""
+    found = {}
+    for path in sorted(folder.rglob('*')):
+        name = str(path.relative_to(folder))
+        if path.name in ('metrics.json', 'summary.json'):
+            found[name] = without_speed(json.loads(path.read_text()))
+        elif path.is_file() and not path.name.endswith(('_time.txt', '_run.json', '.lock')):
+            found[name] = path.read_text()
+    return found
+
+
+def without_speed(content):
+    """Return what `metrics.json` says, but for frames per second."""
+    if isinstance(content, dict):
+        return {key: without_speed(value) for key, value in content.items()
+                if not key.startswith('fps')}
+    return content

@@ -84,6 +84,39 @@ def test_compare_report_and_video(dataset, tmp_path, capsys):
     assert np.abs(left_edge).mean() > 3 * np.abs(still[200:, 250:]).mean()
 
 
+def shown(path):
+    """Return the frames of a video."""
+    video, frames = cv2.VideoCapture(str(path)), []
+    while (read := video.read())[0]:
+        frames.append(read[1].astype(int))
+    return frames
+
+
+def test_videos_of_any_protocol_show_the_trial_that_is_asked_for(dataset, tmp_path, capsys):
+    out, clip = tmp_path / 'out', str(dataset / 'clip0')
+    part = ['--every', '2', '--frames', '8', clip]
+    assert main(['run', '--tracker', 'static', '--device', 'cpu', '--protocol', 'sre',
+                 '--protocol', 'latency:camera_30ms', '--trials', '2', '--out', str(out),
+                 *part]) == 0
+    video = ['video', '--results', str(out), '--protocol']
+    assert main([*video, 'sre', *part]) == main([*video, 'sre', '--trial', 'right', *part]) == 0
+    assert main([*video, 'latency:camera_30ms', *part]) == 0
+    folder = out / 'sre' / 'video'
+    left, right = (shown(folder / f'clip0.{name}.mp4') for name in ('left', 'right'))
+    assert len(left) == len(right) == 8
+    # The two start a fifth of the target apart.
+    assert np.abs(left[3] - right[3]).max() > 100
+    aged = shown(out / 'latency_camera_30ms' / 'video' / 'clip0.online.mp4')
+    assert len(aged) == 8 and np.abs(aged[3][:40] - left[3][:40]).max() > 100
+    capsys.readouterr()
+    for wrong, words in ((['sre', '--trial', 'up', *part], 'no results of clip0.up'),
+                         (['sre', '--trial', 'nowhere', *part], "no trial 'nowhere'"),
+                         (['longterm', *part], 'the target is never absent'),
+                         (['sre', clip], 'has 8 boxes for the 20 frames')):
+        assert main([*video, *wrong]) == 1
+        assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('arguments, words', [
     (['--tracker', 'nobody'], "no tracker 'nobody'; known: static"),
     (['--tracker', 'static', '--set', 'speed=1'], "has no parameter 'speed'"),

@@ -146,6 +146,19 @@ def test_accuracy_differs_by_the_signed_rank_test(seed):
     assert ranking.accuracy_differs(one, other) == expected
 
 
+@pytest.mark.parametrize('seed', range(6))
+def test_a_difference_is_seen_by_its_mean_in_thresholds(seed):
+    generator = np.random.default_rng(seed)
+    one, practical = generator.uniform(0, 1, 40), generator.uniform(0.05, 0.2, 40)
+    other = one - generator.normal(0.1, 0.1, 40)
+    one[::7], practical[3], practical[5] = np.nan, np.nan, 0
+    parts = [(a - b) / limit for a, b, limit in zip(one, other, practical)
+             if a == a and limit > 0]
+    assert ranking.practically_differs(one, other, practical) == (abs(sum(parts) / len(parts))
+                                                                  >= 1)
+    assert ranking.practically_differs(one, other, np.full(40, np.nan))
+
+
 def test_significance_at_the_edges():
     one = np.linspace(0, 1, 60)
     assert not ranking.accuracy_differs(one, one)

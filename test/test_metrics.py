@@ -66,6 +66,37 @@ def test_normalised_precision_divides_each_axis_by_the_truth():
     assert errors == pytest.approx([np.hypot(4 / 40, 6 / 30)] * 4)
 
 
+def lasot_toolkit(boxes, truth):
+    """Return AUC, precision and normalised precision by a loop, as LaSOT's toolkit has it."""
+    hits = np.zeros(3)
+    for frame, (box, there) in enumerate(zip(boxes, truth)):
+        if np.isnan(there).any():
+            # Taken out of what is counted, and still among what is divided by.
+            continue
+        if frame == 0:
+            box = there
+        overlap = np.prod(np.maximum(0, np.minimum(box[:2] + box[2:], there[:2] + there[2:])
+                                     - np.maximum(box[:2], there[:2])))
+        # Rounding may lift the overlap of equal boxes above 1, in MATLAB at other places than here.
+        overlap = min(1, overlap / (box[2:].prod() + there[2:].prod() - overlap))
+        apart = box[:2] + (box[2:] - 1) / 2 - there[:2] - (there[2:] - 1) / 2
+        hits += [np.mean([overlap > step / 20 for step in range(21)]),
+                 np.hypot(*apart) <= 20, np.hypot(*(apart / there[2:])) <= 0.2]
+    return hits / len(boxes)
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_the_lasot_toolkit_is_the_variant_pytracking(seed):
+    boxes, truth = random_boxes(seed, 100)
+    truth[20:35] = np.nan
+    boxes[0] += 500
+    values = metrics.score(boxes, truth, [1] * 100, (640, 480), 'pytracking').values
+    np.testing.assert_allclose([values[key] for key in ('auc', 'dp20', 'norm_precision')],
+                               lasot_toolkit(boxes, truth), rtol=0, atol=1e-12)
+    seen = metrics.score(boxes, truth, [1] * 100, (640, 480)).values
+    assert seen['norm_precision'] != values['norm_precision']
+
+
 def test_lengths_must_agree_and_some_frame_must_have_truth():
     with pytest.raises(SequenceError, match='3 result boxes for 4 boxes of ground truth'):
         metrics.frame_scores(TRUTH[:3], TRUTH)

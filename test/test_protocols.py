@@ -125,6 +125,14 @@ def test_temporal_robustness_starts_where_there_is_ground_truth():
     assert protocols.get('tre').misfit(Clip(moving(19))).startswith('no ground truth 20 frames')
 
 
+def test_temporal_robustness_starts_nowhere_that_the_benchmark_leaves_out():
+    omitted = np.zeros(100)
+    omitted[[0, *range(30, 50)]] = 1
+    trials = protocols.get('tre').trials(Clip(moving(100), values={'init_omit': omitted}))
+    assert len(trials) == 20 and trials[0].first == 1
+    assert not any(30 <= trial.first < 50 for trial in trials)
+
+
 def test_frames_of_all_passes_count_together():
     truth, boxes = moving(40), moving(40) + [12, 0, 0, 0]
     clip, protocol = Clip(truth), protocols.get('tre')
@@ -320,3 +328,24 @@ def test_ranks_compare_trackers_and_tags_select_frames():
     assert [scores[name].overall['failure_rank'] for name in stored] == [2, 2, 2]
     assert set(scores['bad'].tags) == {'occlusion', 'empty'}
     assert scores['bad'].tags['occlusion']['accuracy_rank'] == 3
+
+
+def test_trackers_whose_difference_nobody_sees_share_a_rank():
+    truth = moving(80)
+    practical = np.full(80, 0.2)
+    practical[60:] = np.nan
+    stored = {}
+    for values in ({}, {'practical': practical}):
+        clip, protocol = Clip(truth, values=values), protocols.get('vot')
+        for name, shift in (('good', 0), ('near', 2), ('far', 12)):
+            stored[name] = {'clip': run_all(replace(protocol, repetitions=2),
+                                            Scripted(truth + [shift, 0, 0, 0]), clip)}
+        scores = protocol.score(stored)
+        ranks = [[scores[name].overall[key] for name in stored]
+                 for key in ('accuracy_rank', 'accuracy_rank_practical')]
+        # Two of forty pixels are an overlap of .90, twelve one of .54.
+        assert ranks[0] == [1, 2, 3]
+        if values:
+            assert ranks[1] == [1.5, 1.5, 3]
+        else:
+            assert np.isnan(ranks[1]).all()

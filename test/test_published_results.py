@@ -20,9 +20,10 @@ def written(boxes, delimiter=','):
     return '\n'.join(delimiter.join(f'{value:g}' for value in row) for row in boxes) + '\n'
 
 
-def mat_struct(boxes, kind='rect'):
-    cell = np.empty((1, 1), dtype=object)
-    cell[0, 0] = {'res': boxes, 'type': kind, 'len': len(boxes), 'fps': 12.5}
+def mat_struct(*runs, kind='rect'):
+    cell = np.empty((1, len(runs)), dtype=object)
+    for number, boxes in enumerate(runs):
+        cell[0, number] = {'res': boxes, 'type': kind, 'len': len(boxes), 'fps': 12.5}
     return {'results': cell}
 
 
@@ -30,14 +31,14 @@ def mat_struct(boxes, kind='rect'):
                                   written(BOXES).replace('\n', '\r\n'), written(BOXES, ', ')])
 def test_text_has_a_box_per_line_with_any_delimiter(tmp_path, text):
     (tmp_path / 'a.txt').write_bytes(text.encode())
-    found = read_published(tmp_path / 'a.txt', str.isalpha)
+    found, = read_published(tmp_path / 'a.txt', str.isalpha)
     np.testing.assert_array_equal(found.boxes, BOXES)
     assert found.events is None and found.first_pixel is None
 
 
 def test_text_of_vot_has_codes_and_polygons(tmp_path):
     (tmp_path / 'a.txt').write_text('1\n1,2,5,6\n4,0,8,3,5,9,1,6\n2\n0\n0\n')
-    found = read_published(tmp_path / 'a.txt', str.isalpha)
+    found, = read_published(tmp_path / 'a.txt', str.isalpha)
     assert found.events.tolist() == [1, 3, 3, 2, 0, 0]
     np.testing.assert_array_equal(found.boxes[1:3], [[1, 2, 5, 6], [1, 0, 7, 9]])
     assert np.isnan(found.boxes[[0, 3, 4, 5]]).all()
@@ -45,7 +46,7 @@ def test_text_of_vot_has_codes_and_polygons(tmp_path):
 
 def test_mat_of_otb_counts_from_one_and_knows_its_speed(tmp_path):
     savemat(tmp_path / 'a.mat', mat_struct(BOXES))
-    found = read_published(tmp_path / 'a.mat', str.isalpha)
+    found, = read_published(tmp_path / 'a.mat', str.isalpha)
     np.testing.assert_array_equal(found.boxes, BOXES)
     assert (found.first_pixel, found.fps) == (1, 12.5)
 
@@ -56,7 +57,7 @@ def test_mat_of_otb_counts_from_one_and_knows_its_speed(tmp_path):
     ({'boxes': BOXES.tolist()}, None)])
 def test_json_of_one_video_or_of_many(tmp_path, content, first_pixel):
     (tmp_path / 'a.json').write_text(json.dumps(content))
-    found = read_published(tmp_path / 'a.json', lambda name: name == 'clip')
+    found, = read_published(tmp_path / 'a.json', lambda name: name == 'clip')
     np.testing.assert_array_equal(found.boxes, BOXES)
     assert found.first_pixel == first_pixel
 
@@ -114,6 +115,27 @@ def test_repetitions_of_reset_based_results_become_trials(tmp_path):
     run = found['002'].run
     assert run.events.tolist() == [1, 3, 2, 0, 0, 0]
     np.testing.assert_allclose(run.boxes[:2], [clip.boxes[0], [1, 2, 5, 6]], atol=1e-4)
+
+
+@pytest.mark.parametrize('suffix', ['mat', 'json'])
+def test_runs_of_robustness_evaluation_come_from_one_file(tmp_path, suffix):
+    clip, tre = Plain('clip', 40), protocols.get('tre')
+    trials = tre.trials(clip)
+    runs = [clip.boxes[trial.first:] + [1, 1, 0, 0] for trial in trials]
+    if suffix == 'mat':
+        savemat(tmp_path / 'clip_x.mat', mat_struct(*runs))
+    else:
+        (tmp_path / 'clip.json').write_text(json.dumps([{'res': run.tolist()} for run in runs]))
+    assert import_results(tmp_path, [clip], tmp_path / 'out', 'x', tre) == (['clip'], {})
+    found = results.StoredResults(tmp_path / 'out' / 'tre')['x']['clip']
+    assert set(found) == {trial.name for trial in trials} and len(found) == 20
+    last = found[trials[-1].name].run
+    assert np.isnan(last.boxes[:trials[-1].first]).all() and trials[-1].first == 20
+    np.testing.assert_allclose(last.boxes[20:], clip.boxes[20:], atol=1e-4)
+    for other in ('ope', 'sre'):
+        done, refused = import_results(tmp_path, [clip], tmp_path / 'no', 'x',
+                                       protocols.get(other))
+        assert done == [] and '20 runs in' in refused['clip'] and other in refused['clip']
 
 
 @pytest.mark.parametrize('protocol, text, words', [

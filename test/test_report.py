@@ -115,19 +115,26 @@ def test_failure_detection_stands_in_the_tables_pooled_and_by_sequence(folder):
 
 def test_attribute_plots_are_means_over_the_sequences_with_the_attribute(folder, data):
     members = {'OCC': ['plain'], 'SV': ['plain', 'turned'], 'OV': ['gone.away']}
-    plots = {plot['name']: plot for plot in data['attributes']}
-    assert set(plots) == {f'success_{attribute}' for attribute in members}
+    plots = {plot['name']: plot for both in data['attributes'] for plot in both}
+    assert set(plots) == {f'{kind}_{attribute}' for attribute in members
+                          for kind in ('success', 'precision')}
     for attribute, names in members.items():
         for label in ('left', 'right'):
-            curves = []
+            success, precision = [], []
             for name in names:
                 result = results.read_result(folder, label, name)
-                overlaps = metrics.frame_scores(result.run.boxes, result.truth)[0]
-                curves.append([sum(overlap > k / 20 for overlap in overlaps) / len(overlaps)
-                               for k in range(21)])
-            x, y = plots[f'success_{attribute}']['series'][label]
-            np.testing.assert_allclose(x, np.arange(21) / 20, atol=1e-9)
-            np.testing.assert_allclose(y, np.mean(curves, axis=0), atol=1e-4)
+                overlaps, errors = metrics.frame_scores(result.run.boxes, result.truth)
+                success.append([sum(overlap > k / 20 for overlap in overlaps) / len(overlaps)
+                                for k in range(21)])
+                precision.append([sum(error <= k for error in errors) / len(errors)
+                                  for k in range(51)])
+            for kind, thresholds, curves in (('success', np.arange(21) / 20, success),
+                                             ('precision', np.arange(51), precision)):
+                x, y = plots[f'{kind}_{attribute}']['series'][label]
+                np.testing.assert_allclose(x, thresholds, atol=1e-9)
+                np.testing.assert_allclose(y, np.mean(curves, axis=0), atol=1e-4)
+            assert plots[f'precision_{attribute}']['numbers'][label] == pytest.approx(
+                np.mean(precision, axis=0)[20])
 
 
 def test_variants_stand_side_by_side(folder):
@@ -147,8 +154,9 @@ def test_variants_stand_side_by_side(folder):
 
 
 def test_plots_and_tables_lie_beside_the_results_of_their_protocol(folder):
-    for place in ('success', 'precision', 'speed', 'attributes/success_SV', 'tre/success',
-                  'vot/eao', 'vot/ar', 'longterm/precision_recall', 'latency/age'):
+    for place in ('success', 'precision', 'norm_precision', 'speed', 'attributes/success_SV',
+                  'attributes/precision_SV', 'tre/success', 'vot/eao', 'vot/ar',
+                  'longterm/precision_recall', 'latency/age'):
         assert cv2.imread(str(folder / f'{place}.png')).shape[1] > 600
         assert '<svg' in (folder / f'{place}.svg').read_text()
     assert '<svg' in (folder / 'overlap' / 'gone.away.svg').read_text()

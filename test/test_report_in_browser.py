@@ -86,7 +86,8 @@ def test_the_page_runs_without_an_error_and_without_a_network(page):
 
 @pytest.mark.parametrize('place, lines', [
     ('[data-plots="ope"] figure:nth-child(1)', 2), ('[data-plots="ope"] figure:nth-child(2)', 2),
-    ('#attribute-plot', 2), ('#overlap-plot', 2)])
+    ('#attribute-plot figure:nth-child(1)', 2), ('#attribute-plot figure:nth-child(2)', 2),
+    ('#overlap-plot', 2)])
 def test_plots_have_a_line_per_tracker_inside_of_the_frame(page, place, lines):
     figure = page.find_element('css selector', place)
     found = figure.find_elements('css selector', 'path.series')
@@ -101,7 +102,7 @@ def test_plots_have_a_line_per_tracker_inside_of_the_frame(page, place, lines):
 
 
 def test_the_reliability_plot_has_a_dot_per_bin_and_the_diagonal(page):
-    figure = page.find_element('css selector', '[data-plots="ope"] figure:nth-child(3)')
+    figure = page.find_element('css selector', '[data-plots="ope"] figure:nth-child(4)')
     assert figure.find_element('tag name', 'figcaption').text == 'Reliability, ope'
     frame = figure.find_element('css selector', 'rect.frame').rect
     diagonal = figure.find_element('css selector', 'line.diagonal').rect

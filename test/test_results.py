@@ -32,6 +32,9 @@ def assert_same(one, other):
     assert set(one.tags) == set(other.tags)
     for tag, frames in one.tags.items():
         np.testing.assert_array_equal(frames, other.tags[tag])
+    assert set(one.values) == set(other.values)
+    for name, numbers in one.values.items():
+        np.testing.assert_array_equal(numbers, other.values[name])
     np.testing.assert_array_equal(one.stamps, other.stamps)
 
 
@@ -39,7 +42,8 @@ def assert_same(one, other):
     a_result(),
     a_result(np.array([1, 3, 2, 0, 1, 3], dtype=np.int8), trial=TRIAL,
              polygons=np.arange(48.0).reshape(6, 8), tags={'occlusion': np.arange(6) > 3},
-             stamps=np.arange(6) * 10 ** 9),
+             stamps=np.arange(6) * 10 ** 9,
+             values={'practical': np.array([0.1, np.nan, 0.2, 0, 0.3, 1 / 3])}),
     a_result(ages=np.array([np.nan, 0, 0.5, 0.25, 0, 0])),
     a_result(scores=np.full(6, np.nan)),
 ], ids=['plain', 'reset', 'latency', 'without score'])

@@ -11,6 +11,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from result_folders import numbers
 
 from tracking_nodes.errors import BenchmarkError, SettingError
 from tracking_nodes.evaluation import protocols, results
@@ -28,25 +29,6 @@ RMAN = ('rman.weights=random', 'rman.first_iterations=2', 'rman.first_negatives=
 
 def clips(count=2, frames=8):
     return [SyntheticSequence(frames, seed, f'clip{seed}') for seed in range(count)]
-
-
-def numbers(folder):
-    """Return {file: content} of all that a results folder says, but for what a clock says."""
-    found = {}
-    for path in sorted(folder.rglob('*')):
-        name = str(path.relative_to(folder))
-        if path.name in ('metrics.json', 'summary.json'):
-            found[name] = without_speed(json.loads(path.read_text()))
-        elif path.is_file() and not path.name.endswith(('_time.txt', '_run.json', '.lock')):
-            found[name] = path.read_text()
-    return found
-
-
-def without_speed(content):
-    if isinstance(content, dict):
-        return {key: without_speed(value) for key, value in content.items()
-                if not key.startswith('fps')}
-    return content
 
 
 class Blank(SyntheticSequence):

@@ -3,8 +3,10 @@ import importlib.util
 import os
 from pathlib import Path
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -166,12 +168,66 @@ def test_time_left_follows_each_contenders_own_pace():
         assert progress.words() == '4 of 5 done, 00:40 left'
 
 
-def test_ray_answers_as_this_process_does(monkeypatch):
+@pytest.fixture
+def patient_ray(monkeypatch):
+    """Skip where there is no Ray, and let it start on a busy machine."""
     if importlib.util.find_spec('ray') is None:
         pytest.skip('Ray is not installed: pip install "tracking_nodes[ray]"')
-    # Ray gives way to everything else, and on a busy machine would not start in its own time.
+    # It gives way to everything else, and would not start in its own time.
     monkeypatch.setenv('RAY_worker_niceness', '0')
     monkeypatch.setenv('RAY_worker_register_timeout_seconds', '600')
+
+
+@pytest.fixture
+def ray_head(patient_ray):
+    """Return the address of a cluster of another process, with two CPUs and a GPU in name."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    # What Ray sends back by name has to be found where it works, the sequences of this file too.
+    paths = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+    # The names of Ray's sockets have to be short.
+    with tempfile.TemporaryDirectory(prefix='ray', dir='/tmp') as folder:
+        head = subprocess.Popen(
+            [sys.executable, '-m', 'ray.scripts.scripts', 'start', '--head', '--block',
+             '--node-ip-address', '127.0.0.1', '--port', str(port), '--num-cpus', '2',
+             '--num-gpus', '1', '--include-dashboard', 'false', '--temp-dir', folder],
+            env={**os.environ, 'PYTHONPATH': paths}, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            yield f'127.0.0.1:{port}'
+        finally:
+            os.killpg(head.pid, signal.SIGTERM)
+            head.wait(60)
+            wait_until(lambda: not children_of(head.pid))
+
+
+def joined(address, **options):
+    """Return the cluster at an address, once it answers."""
+    end = time.monotonic() + 300
+    while True:
+        try:
+            return Cluster(address, **options)
+        except SettingError:
+            assert time.monotonic() < end, 'the cluster did not start'
+            time.sleep(1)
+
+
+def test_a_cluster_at_an_address_shares_its_gpus(ray_head):
+    telling = jobs_of(*[Telling(8, seed, f'clip{seed}') for seed in range(3)])
+    cluster = joined(ray_head, per_gpu=2)
+    assert cluster.side_by_side == 2
+    assert [outcome.error for outcome in perform(cluster, telling).values()] == [
+        'RuntimeError: GPU 0, 1 threads'] * 3
+    cluster = joined(ray_head, threads=2)
+    assert cluster.side_by_side == 1
+    found = perform(cluster, telling[:1] + jobs_of(*clips(2)[1:]))
+    assert found['clip0'].error == 'RuntimeError: GPU , 2 threads'
+    expected = perform(Here(), jobs_of(*clips(2)[1:]))['clip1']
+    np.testing.assert_array_equal(found['clip1'].run.boxes, expected.run.boxes)
+
+
+def test_ray_answers_as_this_process_does(patient_ray):
     without_models = Contender('nano', 'nano', {}, Runtime(models='nowhere'))
     jobs = jobs_of(*clips(1)) + jobs_of(*clips(2)[1:], contender=without_models)
     found = perform(Cluster('local', count=1), jobs)

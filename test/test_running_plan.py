@@ -85,6 +85,12 @@ def test_fewer_repetitions_can_be_asked_for():
     assert list(cells[0].trials) == ['001', '002', '003', '004']
 
 
+def test_fewer_trials_can_be_asked_for():
+    cells = make_cells([STATIC], [protocols.get('sre'), protocols.get('latency')],
+                       [clip('clip')], trials=2)
+    assert [list(cell.trials) for cell in cells] == [['left', 'right'], ['online', 'offline']]
+
+
 @pytest.mark.parametrize('tracker, expected', [
     (StaticTracker, ['clip.001', 'clip.002']), (Walker, ['clip.001', 'clip.002', 'clip.003'])])
 def test_repetitions_stop_when_they_are_equal(tmp_path, monkeypatch, tracker, expected):
@@ -190,3 +196,18 @@ def test_an_excerpt_is_the_beginning_of_its_sequence():
         part.image(3)
     with pytest.raises(SequenceError, match='0 frames of clip'):
         Excerpt(whole, 0)
+
+
+def test_an_excerpt_may_leave_frames_out():
+    whole = SyntheticSequence(7, 1, 'clip')
+    for part, kept in ((Excerpt(whole, 3, 2), [0, 2, 4]), (Excerpt(whole, every=3), [0, 3, 6]),
+                       (Excerpt(whole, 5, 3), [0, 3, 6])):
+        assert len(part) == len(kept)
+        np.testing.assert_array_equal(part.boxes, whole.boxes[kept])
+        np.testing.assert_array_equal(part.stamps, whole.stamps[kept])
+        np.testing.assert_array_equal(list(part.images()),
+                                      [list(whole.images())[index] for index in kept])
+        np.testing.assert_array_equal(part.image(2), whole.image(kept[2]))
+        assert part.where(1) == whole.where(kept[1])
+    with pytest.raises(SequenceError, match='every 0 frames of clip'):
+        Excerpt(whole, 3, 0)

@@ -76,6 +76,27 @@ def test_otb_tiger1_has_boxes_of_images_that_are_not_evaluated(tmp_path):
     assert sequence.where(0).endswith('groundtruth_rect.txt:6')
 
 
+@pytest.mark.parametrize('place', ['David/init_omit.txt', 'initOmit/David.txt',
+                                   'initOmit/david.txt'])
+def test_otb_says_where_no_tracker_is_started(tmp_path, place):
+    write_images(tmp_path / 'David' / 'img', count=6, first=300)
+    write_text(tmp_path / 'David' / 'groundtruth_rect.txt', BOXES * 2)
+    # The toolkit names images by their numbers, both ends included.
+    write_text(tmp_path / place, ['301 302', '305\t305'])
+    sequence, = open_sequences(tmp_path / 'David')
+    assert sequence.values['init_omit'].tolist() == [0, 1, 1, 0, 0, 1]
+    write_text(tmp_path / place, ['301'])
+    with pytest.raises(SequenceError, match='(avid|init_omit).txt has 1 numbers a line'):
+        open_sequences(tmp_path / 'David')
+
+
+def test_otb_without_such_a_file_or_with_an_empty_one_starts_anywhere(tmp_path):
+    write_otb(tmp_path / 'Box')
+    assert open_sequences(tmp_path / 'Box')[0].values == {}
+    (tmp_path / 'Box' / 'init_omit.txt').write_text('\n')
+    assert open_sequences(tmp_path / 'Box')[0].values == {}
+
+
 def test_temple_color(tmp_path):
     folder = tmp_path / 'Ball_ce1'
     write_images(folder / 'img', count=9)
@@ -131,6 +152,16 @@ def test_vot_labels_of_every_frame(tmp_path, suffix):
     assert sequence.attributes == ('occlusion',)
     write_text(tmp_path / 'car' / f'occlusion.{suffix}', ['0', '1', '0', '1'])
     with pytest.raises(SequenceError, match=f'occlusion.{suffix} has 4 labels for 3 frames'):
+        open_sequences(tmp_path)
+
+
+def test_vot_numbers_of_every_frame(tmp_path):
+    write_images(tmp_path / 'car', pattern='{:08d}.jpg')
+    write_text(tmp_path / 'car' / 'groundtruth.txt', BOXES)
+    write_text(tmp_path / 'car' / 'practical.value', ['0.1', '0.2', '0.25'])
+    assert open_sequences(tmp_path)[0].values['practical'].tolist() == [0.1, 0.2, 0.25]
+    write_text(tmp_path / 'car' / 'practical.value', ['0.1', '0.2'])
+    with pytest.raises(SequenceError, match='practical.value has 2 labels for 3 frames'):
         open_sequences(tmp_path)
 
 

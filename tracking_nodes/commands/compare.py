@@ -22,5 +22,5 @@ def compare(options):
     from tracking_nodes.evaluation.peers import PEERS
 
     status = run_contenders(options, options.peer or list(PEERS))
-    draw(options.out, running.sequences_of(options))
+    draw(options.out, shared.open_parts(options))
     return status

@@ -1,7 +1,7 @@
 """`tracking_benchmark failures`: where trackers fall behind the best peer, in pictures."""
 import sys
 
-from tracking_nodes.commands import options as shared, running
+from tracking_nodes.commands import options as shared
 from tracking_nodes.errors import SettingError
 
 
@@ -26,9 +26,8 @@ def add(commands):
                          help='how far below the best peer counts (default: %(default)s)')
     command.add_argument('--step', type=int, default=5, metavar='N',
                          help='frames between the pictures of a strip (default: %(default)s)')
-    command.add_argument('--frames', type=int, metavar='N',
-                         help='only the first N frames of each sequence, as they were run')
     shared.add_sequences(command)
+    shared.add_excerpt(command)
 
 
 def failures(options):
@@ -42,7 +41,7 @@ def failures(options):
         raise SettingError(f'--margin {options.margin} --step {options.step}: give a margin of 0 '
                            'or more and below 1, and a step of 1 frame or more')
     stored, peers = _stored(options)
-    sequences = {sequence.name: sequence for sequence in running.sequences_of(options)}
+    sequences = {sequence.name: sequence for sequence in shared.open_parts(options)}
     found = find_failures(stored, peers, options.margin)
     for name in sorted({failure.sequence for failure in found} - set(sequences)):
         sys.stderr.write(f'{name}: no strip, it is not among the sequences given\n')

@@ -52,6 +52,14 @@ def add_sequences(parser, count='+'):
     add_topics(parser)
 
 
+def add_excerpt(parser):
+    """Add which part of the sequences of `add_sequences` is meant; `open_parts` returns it."""
+    parser.add_argument('--frames', type=int, metavar='N',
+                        help='only the first N frames of each sequence, for a quick look')
+    parser.add_argument('--every', type=int, default=1, metavar='N',
+                        help='only every Nth frame of each sequence, as from a slower camera')
+
+
 def add_topics(parser):
     """Add the topics of bags, and the ground truth of those that hold none."""
     parser.add_argument('--image-topic', metavar='TOPIC', help='image topic of bags')
@@ -80,6 +88,16 @@ def runtime(options):
 
     return Runtime(options.device, options.half, options.seed, options.models,
                    options.learning, options.graphs)
+
+
+def open_parts(options):
+    """Return the `Sequence`s of `open_all`, or the part that `add_excerpt` asks for."""
+    from tracking_nodes.sequences.excerpt import Excerpt
+
+    sequences = open_all(options)
+    if options.frames is None and options.every == 1:
+        return sequences
+    return [Excerpt(sequence, options.frames, options.every) for sequence in sequences]
 
 
 def open_all(options):

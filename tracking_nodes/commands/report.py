@@ -1,5 +1,5 @@
 """`tracking_benchmark report`: score a results folder again and draw it."""
-from tracking_nodes.commands import options as shared, running
+from tracking_nodes.commands import options as shared
 
 
 def add(commands):
@@ -12,10 +12,9 @@ def add(commands):
     command.add_argument('results', metavar='DIR', help='results folder of run or compare')
     command.add_argument('--frames-budget', type=float, default=20.0, metavar='MB',
                          help='megabytes that images may take in the page (default: %(default)s)')
-    command.add_argument('--frames', type=int, metavar='N',
-                         help='only the first N frames of each sequence, as they were run')
     shared.add_variant(command)
     shared.add_sequences(command, '*')
+    shared.add_excerpt(command)
 
 
 def report(options):
@@ -25,7 +24,7 @@ def report(options):
 
     for protocol in protocols_in(options.results):
         write_scores(options.results, protocol, options.variant)
-    draw(options.results, running.sequences_of(options), options.frames_budget)
+    draw(options.results, shared.open_parts(options), options.frames_budget)
 
 
 def draw(folder, sequences, frames_budget=20.0):

@@ -13,14 +13,16 @@ def add_options(parser):
                              'them (default: ope)')
     parser.add_argument('--repetitions', type=int, metavar='N',
                         help='run a trial at most N times where the protocol wants more')
-    parser.add_argument('--frames', type=int, metavar='N',
-                        help='only the first N frames of each sequence, for a quick look')
+    parser.add_argument('--trials', type=int, metavar='N',
+                        help='only the first N trials of each sequence under each protocol, for '
+                             'a quick look: of the 20 starts of tre, the 12 of sre')
     parser.add_argument('--overwrite', action='store_true',
                         help='delete what DIR holds of these trackers and protocols first')
     add_division(parser)
     shared.add_tracker_options(parser)
     shared.add_variant(parser)
     shared.add_sequences(parser)
+    shared.add_excerpt(parser)
 
 
 def add_division(parser):
@@ -53,12 +55,16 @@ def run_all(contenders, options):
     from tracking_nodes.evaluation.table import protocol_table, text_table
 
     protocols, status = protocols_of(options), 0
+    if options.trials is not None and options.trials < 2:
+        raise SettingError(f'--trials {options.trials}: latency-aware evaluation compares two; '
+                           'give 2 or more')
     with logging_redirect_tqdm():
         try:
             scores = run_benchmark(
-                contenders, sequences_of(options), options.out, protocols=protocols,
+                contenders, shared.open_parts(options), options.out, protocols=protocols,
                 executor=executor(options), variant=options.variant,
-                overwrite=options.overwrite, repetitions=options.repetitions)
+                overwrite=options.overwrite, repetitions=options.repetitions,
+                trials=options.trials)
         except BenchmarkError as error:
             sys.stderr.write(f'tracking_benchmark: {error}\n')
             status, scores = 1, error.scores
@@ -70,16 +76,6 @@ def run_all(contenders, options):
         print(protocol_table(protocol, scores[protocol.name]) if protocol.folder else
               text_table(score_folder(options.out, options.variant)))
     return status, scores
-
-
-def sequences_of(options):
-    """Return the `Sequence`s asked for, cut off where only their beginning is."""
-    from tracking_nodes.sequences.excerpt import Excerpt
-
-    sequences = shared.open_all(options)
-    if options.frames is None:
-        return sequences
-    return [Excerpt(sequence, options.frames) for sequence in sequences]
 
 
 def protocols_of(options):

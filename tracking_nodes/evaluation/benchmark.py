@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=None,
-                  variant='visible', overwrite=False, repetitions=None):
+                  variant='visible', overwrite=False, repetitions=None, trials=None):
     """
     Run every contender over every sequence under every protocol, write the results folder.
 
@@ -39,13 +39,14 @@ def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=Non
     :param variant: the metrics' variant, a key of `metrics.VARIANTS`.
     :param overwrite: delete what the folder holds of these contenders and protocols first.
     :param repetitions: at most so many repetitions of a trial; None for the protocol's own.
+    :param trials: at most so many trials of a sequence, the first of them; None for all.
     :return: {protocol name: {label: `Scores`}} of all that the folder holds.
     :raises SettingError: the folder holds results that other settings, code or sequences made.
     :raises SequenceError: no protocol fits any sequence, or two sequences have one name.
     :raises BenchmarkError: jobs failed; the others are done. `failures.json` has the details.
     """
     protocols = protocols or [known_protocols.get('ope')]
-    cells = make_cells(contenders, protocols, sequences, repetitions)
+    cells = make_cells(contenders, protocols, sequences, repetitions, trials)
     book = Book(folder, cells, dataset_hash(sequences))
     with locked(folder):
         if overwrite:

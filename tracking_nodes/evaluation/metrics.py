@@ -10,7 +10,7 @@ variant           first frame   frames without ground truth           as in
 `visible`         as written    left out of every mean                this package's default
 `otb`             ground truth  missed by success, hit by precision   OTB MATLAB toolkit
 `pysot`           as written    missed by success, hit by precision   pysot-toolkit
-`pytracking`      ground truth  missed by success and precision       pytracking
+`pytracking`      ground truth  missed by success and precision       pytracking, LaSOT toolkit
 `got10k`          ground truth  compared as they are                  got10k toolkit, `otb.py`
 ================  ============  ====================================  =========================
 
@@ -78,9 +78,10 @@ METRICS = (
            0, np.inf, False),
     Metric('mean_overlap', 'mean overlap', 'mean IoU over frames with ground truth', 0, 1, True),
     Metric('norm_precision', 'normalised precision', 'share of frames with centre error, divided '
-           'by width and height of the ground truth, <= 0.2 (pysot, pytracking)', 0, 1, True),
+           'by width and height of the ground truth, <= 0.2 (LaSOT toolkit, pysot, pytracking); '
+           'which frames count: --variant', 0, 1, True),
     Metric('norm_auc', 'normalised precision AUC', 'mean share over 51 thresholds 0, 0.01 .. 0.5 '
-           'of the same error (LaSOT, TrackingNet)', 0, 1, True),
+           'of the same error (TrackingNet); which frames count: --variant', 0, 1, True),
     Metric('ao', 'AO', 'GOT-10k: mean IoU over frames with ground truth but the first, boxes cut '
            'at the image; of several sequences the mean over sequences, while the protocol got10k '
            'pools their frames', 0, 1, True),
@@ -103,14 +104,16 @@ class Score:
     All metrics of one run on one sequence, by the keys of `METRICS`.
 
     success: (21,), share of frames above each of `SUCCESS_THRESHOLDS`. precision: (51,), share
-    within each of `PRECISION_THRESHOLDS`. frames: length of the sequence. confidence: a
-    `confidence.Confidence`, or None; with it, values has those too.
+    within each of `PRECISION_THRESHOLDS`. frames: length of the sequence. normalised: (51,), share
+    within each of `NORMALISED_THRESHOLDS`, or None. confidence: a `confidence.Confidence`, or
+    None; with it, values has those too.
     """
 
     values: dict
     success: np.ndarray
     precision: np.ndarray
     frames: int
+    normalised: np.ndarray | None = None
     confidence: object = None
 
 
@@ -146,9 +149,9 @@ def success_curve(overlaps, thresholds=SUCCESS_THRESHOLDS):
     return (np.asarray(overlaps)[:, None] > thresholds).mean(axis=0)
 
 
-def precision_curve(errors):
+def precision_curve(errors, thresholds=PRECISION_THRESHOLDS):
     """Return (51,) shares of frames with error <= each threshold."""
-    return (np.asarray(errors)[:, None] <= PRECISION_THRESHOLDS).mean(axis=0)
+    return (np.asarray(errors)[:, None] <= thresholds).mean(axis=0)
 
 
 def frame_scores(boxes, truth, variant='visible'):
@@ -161,6 +164,11 @@ def frame_scores(boxes, truth, variant='visible'):
     :return: overlaps (M,) and centre errors (M,) in pixels; M < N where frames are left out.
     :raises SequenceError: the two differ in length, or no frame has ground truth.
     """
+    return _all_scores(boxes, truth, variant)[:2]
+
+
+def _all_scores(boxes, truth, variant):
+    """Return what `frame_scores` does, and the errors in units of the ground truth's size."""
     rule = VARIANTS[variant]
     truth = np.asarray(truth, dtype=np.float64).reshape(-1, 4)
     boxes = repeat_missing(boxes)
@@ -174,18 +182,21 @@ def frame_scores(boxes, truth, variant='visible'):
         boxes = np.concatenate([truth[:1], boxes[1:]])
     # Rounding can lift the overlap of equal boxes above 1, past the last strict threshold.
     overlaps, errors = np.minimum(iou(boxes, truth), 1), centre_errors(boxes, truth)
+    normalised = normalised_errors(boxes, truth)
     if rule.absent == 'left out':
-        return overlaps[valid], errors[valid]
+        return overlaps[valid], errors[valid], normalised[valid]
     if rule.absent == 'as is':
-        return overlaps, errors
+        return overlaps, errors, normalised
     if rule.absent == 'missed':
-        return np.where(valid, overlaps, -1), np.where(valid, errors, np.inf)
+        return (np.where(valid, overlaps, -1), np.where(valid, errors, np.inf),
+                np.where(valid, normalised, np.inf))
     # These tools count pixels from 1 and ask whether all numbers are above 0.
     with np.errstate(invalid='ignore'):
         corner = valid & (truth[:, :2] > -1).all(axis=1)
         centre = valid & (_centres(truth) > -0.5).all(axis=1)
-    return (np.where(corner, overlaps, -1),
-            np.where(corner if rule.absent == 'otb' else centre, errors, -1))
+    near = corner if rule.absent == 'otb' else centre
+    return (np.where(corner, overlaps, -1), np.where(near, errors, -1),
+            np.where(near, normalised, -1))
 
 
 def score(boxes, truth, seconds, image_size, variant='visible'):
@@ -196,27 +207,25 @@ def score(boxes, truth, seconds, image_size, variant='visible'):
     :param truth: (N, 4) ground truth; NaN rows where there is none.
     :param seconds: (N,) tracker time of each frame; 0 where it did not run.
     :param image_size: (width, height) in pixels, at which GOT-10k cuts the boxes.
-    :param variant: a key of `VARIANTS`, for the first three metrics.
+    :param variant: a key of `VARIANTS`, for success and both kinds of precision.
     :return: a `Score`.
     :raises SequenceError: boxes and truth do not fit together.
     """
-    overlaps, errors = frame_scores(boxes, truth, variant)
+    overlaps, errors, normalised_error = _all_scores(boxes, truth, variant)
     success, precision = success_curve(overlaps), precision_curve(errors)
+    normalised = precision_curve(normalised_error, NORMALISED_THRESHOLDS)
     seen_overlaps, seen_errors = frame_scores(boxes, truth)
     valid = has_truth(truth)
-    with np.errstate(invalid='ignore'):
-        normalised = normalised_errors(repeat_missing(boxes)[valid], np.asarray(truth)[valid])
-        near = normalised[:, None] <= NORMALISED_THRESHOLDS
     lasting = np.where(valid, iou(repeat_missing(boxes), truth), np.nan)[np.argmax(valid):]
     values = {'auc': success.mean(), 'dp20': precision[20], 'os50': success[10],
               'cle': seen_errors.mean(), 'mean_overlap': seen_overlaps.mean(),
-              'norm_precision': near[:, 20].mean(), 'norm_auc': near.mean(),
+              'norm_precision': normalised[20], 'norm_auc': normalised.mean(),
               **got10k_scores(boxes, truth, image_size),
               'nt2f': time_to_failure(lasting, 0.1, 10),
               'nt2f_zero': time_to_failure(lasting, 0, 1),
               'fps': frames_per_second(seconds), 'fps_got10k': mean_frame_rate(seconds)}
     return Score({key: float(value) for key, value in values.items()},
-                 success, precision, len(valid))
+                 success, precision, len(valid), normalised)
 
 
 def got10k_scores(boxes, truth, image_size):

@@ -43,7 +43,8 @@ class Result:
 
     run: a `Run`. truth: (N, 4). record: the content of its `_run.json`. trial: the `Trial` it
     was. polygons: (N, 2n) corners of the ground truth, or None. tags: {name: (N,) bool}, the
-    frames that have it. stamps: (N,) int64 ns of the frames, or None.
+    frames that have it. stamps: (N,) int64 ns of the frames, or None. values: {name: (N,)
+    float64}, as `Sequence.values`.
     """
 
     run: Run
@@ -53,12 +54,13 @@ class Result:
     polygons: np.ndarray | None = None
     tags: dict = field(default_factory=dict)
     stamps: np.ndarray | None = None
+    values: dict = field(default_factory=dict)
 
     @classmethod
     def of(cls, run, sequence, record, trial=Trial()):
         """Return the result of a run over a `Sequence`."""
         return cls(run, sequence.boxes, record, trial, sequence.polygons, sequence.tags,
-                   sequence.stamps)
+                   sequence.stamps, sequence.values)
 
     @property
     def regions(self):
@@ -114,6 +116,9 @@ def write_result(folder, tracker, name, result):
     if result.tags:
         record['tags'] = {tag: np.flatnonzero(frames).tolist()
                           for tag, frames in result.tags.items()}
+    if result.values:
+        record['values'] = {name: _plain(numbers.tolist())
+                            for name, numbers in result.values.items()}
     if result.stamps is not None:
         record['stamps'] = result.stamps.tolist()
     lines = {
@@ -165,7 +170,9 @@ def read_result(folder, tracker, name):
     return Result(run, truth, record, trial, polygons and _array(polygons),
                   {tag: np.isin(np.arange(len(truth)), frames)
                    for tag, frames in record.get('tags', {}).items()},
-                  stamps and np.array(stamps, dtype=np.int64))
+                  stamps and np.array(stamps, dtype=np.int64),
+                  {name: np.array(numbers, dtype=np.float64)
+                   for name, numbers in record.get('values', {}).items()})
 
 
 def read_boxes(path):
@@ -310,8 +317,8 @@ def _reason(told):
 
 
 def _curves(scores):
-    return {'success': np.mean([score.success for score in scores], axis=0).tolist(),
-            'precision': np.mean([score.precision for score in scores], axis=0).tolist()}
+    return {key: np.mean([getattr(score, key) for score in scores], axis=0).tolist()
+            for key in ('success', 'precision', 'normalised')}
 
 
 def _plain(content):

@@ -44,7 +44,7 @@ class FolderSequence(Sequence):
         :raises SequenceError: not one file per frame.
         """
         super().__init__(name, truth.boxes, camera_stamps(len(files), rate), truth.polygons,
-                         attributes, truth.tags, files)
+                         attributes, truth.tags, files, truth.values)
         if len(files) != len(truth):
             raise SequenceError(f'{name} has {len(files)} images for {len(truth)} boxes')
         self._truth = truth

@@ -21,13 +21,15 @@ class GroundTruth:
 
     boxes: (N, 4) float64, x, y, w, h in 0-based pixels, NaN rows where the target is absent or
     not annotated. polygons: (N, 8), x1, y1, ... x4, y4, or None. tags: name to (N,) bool, what
-    the benchmark says of each frame, such as `occlusion`. file: where it was read from, or None.
-    lines: (N,) int, the line of `file` that holds each frame, from 1; 0 for frames without one.
+    the benchmark says of each frame, such as `occlusion`. values: name to (N,) float64, as
+    `Sequence.values`. file: where it was read from, or None. lines: (N,) int, the line of `file`
+    that holds each frame, from 1; 0 for frames without one.
     """
 
     boxes: np.ndarray
     polygons: np.ndarray | None = None
     tags: dict = field(default_factory=dict)
+    values: dict = field(default_factory=dict)
     file: Path | None = None
     lines: np.ndarray | None = None
 
@@ -45,7 +47,8 @@ class GroundTruth:
 
         return replace(self, boxes=cut(self.boxes), polygons=cut(self.polygons),
                        lines=cut(self.lines),
-                       tags={name: cut(values) for name, values in self.tags.items()})
+                       tags={name: cut(flags) for name, flags in self.tags.items()},
+                       values={name: cut(numbers) for name, numbers in self.values.items()})
 
     def without(self, absent):
         """Return the same with NaN boxes and polygons where `absent` (N,) bool is true."""

@@ -50,6 +50,10 @@ class LazySequence(Sequence):
         return self.opened.tags
 
     @property
+    def values(self):
+        return self.opened.values
+
+    @property
     def sources(self):
         return self.opened.sources
 

@@ -11,6 +11,10 @@ from tracking_nodes.errors import SequenceError
 DEFAULT_RATE = 30.0
 # Not zero, because a zero stamp says that there is none.
 FIRST_STAMP = 1_000_000_000
+# Names of `Sequence.values`: the difference of overlap that annotators do not see (VOT), and 1
+# where OTB's toolkit starts no tracker since the target is hidden.
+PRACTICAL = 'practical'
+INIT_OMIT = 'init_omit'
 _INSIDE = re.compile(r'[^/\\\x00-\x1f]+')
 
 
@@ -53,17 +57,20 @@ class Sequence(ABC):
     boxes: (N, 4) float64, x, y, w, h in 0-based pixels, NaN rows where the target is absent or
     not annotated. stamps: (N,) int64, nanoseconds, increasing. polygons: (N, 8) or None.
     attributes: names of the benchmark's attributes. tags: name to (N,) bool, what the benchmark
-    says of each frame. sources: the files that hold the frames, in their order; () where there
-    are none. There is a row of `boxes` for every frame.
+    says of each frame. values: name to (N,) float64, what it counts or measures in each frame:
+    `PRACTICAL`, `INIT_OMIT`. sources: the files that hold the frames, in their order; () where
+    there are none. There is a row of `boxes` for every frame.
     """
 
-    def __init__(self, name, boxes, stamps, polygons=None, attributes=(), tags=None, sources=()):
+    def __init__(self, name, boxes, stamps, polygons=None, attributes=(), tags=None, sources=(),
+                 values=None):
         self.name = checked_name(name)
         self.boxes = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
         self.stamps = np.asarray(stamps, dtype=np.int64)
         self.polygons = polygons
         self.attributes = tuple(attributes)
         self.tags = dict(tags or {})
+        self.values = dict(values or {})
         self.sources = tuple(sources)
 
     def __len__(self):

@@ -70,7 +70,8 @@ class VideoSequence(Sequence):
         :param first: number of the video's frame, from 0, that is the sequence's first.
         """
         super().__init__(name, truth.boxes, camera_stamps(len(truth), video_rate(file)),
-                         truth.polygons, tags=truth.tags, sources=[Path(file)])
+                         truth.polygons, tags=truth.tags, sources=[Path(file)],
+                         values=truth.values)
         self._first, self._truth = first, truth
 
     def images(self):

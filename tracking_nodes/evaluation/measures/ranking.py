@@ -4,8 +4,7 @@ AR ranking: trackers that do not differ significantly share a rank (VOT2013 to V
 Kristan et al.: A Novel Performance Evaluation Methodology for Single-Target Trackers, PAMI 2016,
 as the MATLAB toolkit computes it. Accuracy is compared frame by frame by Wilcoxon's signed-rank
 test, the failures of all runs by his rank-sum test. The challenges also called two trackers equal
-in accuracy whose difference annotators would not see; that needs a threshold per frame, which the
-published sequences do not hold, so it is left out.
+in accuracy whose difference annotators would not see, by a threshold per frame.
 """
 import numpy as np
 from scipy.stats import mannwhitneyu, wilcoxon
@@ -45,6 +44,21 @@ def accuracy_differs(one, other, alpha=ALPHA):
         return False
     return bool(wilcoxon(difference, zero_method='wilcox', correction=False,
                          method='approx').pvalue < alpha)
+
+
+def practically_differs(one, other, practical):
+    """
+    Return whether annotators would see the difference of two trackers' overlaps.
+
+    :param one, other: (N,) as in `accuracy_differs`.
+    :param practical: (N,) the difference that they do not see in each frame; a frame with NaN or
+        with none does not count. Where no frame counts every difference is seen.
+    """
+    difference = np.asarray(one) - np.asarray(other)
+    counts = ~np.isnan(difference) & (np.asarray(practical) > 0)
+    if not counts.any():
+        return True
+    return bool(abs(np.mean(difference[counts] / practical[counts])) >= 1)
 
 
 def failures_differ(one, other, alpha=ALPHA):

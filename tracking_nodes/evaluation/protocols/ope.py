@@ -5,8 +5,8 @@ from typing import ClassVar
 import numpy as np
 
 from tracking_nodes.evaluation import confidence
-from tracking_nodes.evaluation.metrics import (METRICS, PRECISION_THRESHOLDS, score,
-                                               SUCCESS_THRESHOLDS)
+from tracking_nodes.evaluation.metrics import (METRICS, NORMALISED_THRESHOLDS,
+                                               PRECISION_THRESHOLDS, score, SUCCESS_THRESHOLDS)
 from tracking_nodes.evaluation.ope import first_target, run_pass
 from tracking_nodes.evaluation.protocols.base import Curve, Protocol, Scores, Trial
 
@@ -44,6 +44,7 @@ class OnePass(Protocol):
                              SUCCESS_THRESHOLDS.tolist(), success.tolist()),
             'precision': Curve('precision', 'centre error threshold, pixels', 'share of frames',
                                PRECISION_THRESHOLDS.tolist(), precision.tolist()),
+            **_normalised_precision(list(rows.values())),
             **({'reliability': curve} if curve else {})})
 
     def _score_sequence(self, trials, variant):
@@ -57,3 +58,13 @@ def score_result(result, variant):
     run, told = result.run, confidence.Confidence.of(result)
     scored = score(run.boxes, result.truth, run.seconds, run.image_size, variant)
     return replace(scored, values={**scored.values, **told.values()}, confidence=told)
+
+
+def _normalised_precision(scores):
+    """Return {key: `Curve`} of normalised precision; empty where the `Score`s have none."""
+    if any(one.normalised is None for one in scores):
+        return {}
+    mean = np.mean([one.normalised for one in scores], axis=0)
+    return {'norm_precision': Curve(
+        'normalised precision', 'centre error threshold, shares of the target', 'share of frames',
+        NORMALISED_THRESHOLDS.tolist(), mean.tolist())}

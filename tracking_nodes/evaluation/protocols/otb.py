@@ -15,6 +15,7 @@ from tracking_nodes.evaluation.metrics import (frame_scores, frames_per_second, 
 from tracking_nodes.evaluation.ope import first_target
 from tracking_nodes.evaluation.protocols.base import Trial
 from tracking_nodes.evaluation.protocols.ope import OnePass
+from tracking_nodes.sequences.sequence import INIT_OMIT
 
 # Shifts of a corner or of the whole box by a tenth of its size, and scales about its centre.
 PERTURBATIONS = ('left', 'right', 'up', 'down', 'topLeft', 'topRight', 'bottomLeft',
@@ -54,6 +55,9 @@ class TemporalRobustness(_ManyPasses):
     """
     Start at several times, each time follow to the end.
 
+    No start is where the target leaves the image on the left or above, as in the authors' code, or
+    where `init_omit` of the sequence says that it is hidden.
+
     segments: number of starts. shortest: frames that the last of them has left.
     """
 
@@ -78,7 +82,8 @@ class TemporalRobustness(_ManyPasses):
 
     def _starts(self, sequence):
         inside = (sequence.boxes[:, :2] > -1).all(axis=1)
-        known = np.flatnonzero(has_truth(sequence.boxes) & inside)
+        omitted = sequence.values.get(INIT_OMIT, np.zeros(len(sequence))) > 0
+        known = np.flatnonzero(has_truth(sequence.boxes) & inside & ~omitted)
         return known[known <= len(sequence) - self.shortest]
 
 

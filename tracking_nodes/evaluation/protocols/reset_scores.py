@@ -7,7 +7,9 @@ from tracking_nodes.evaluation.measures import ranking, reset
 from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.metrics import frames_per_second, Metric
 from tracking_nodes.evaluation.protocols.base import Curve, Scores
+from tracking_nodes.sequences.sequence import PRACTICAL
 
+_RANKS = ('accuracy_rank', 'accuracy_rank_practical', 'failure_rank')
 _YEARS = {'2016': ('VOT2015 and VOT2016', reset.EAO_INTERVALS['vot2016']),
           '2018': ('VOT2017 and VOT2018', reset.EAO_INTERVALS['vot2018']),
           '2019': ('VOT2019', reset.EAO_INTERVALS['vot2019'])}
@@ -33,6 +35,10 @@ METRICS = (
     Metric('accuracy_rank', 'A rank', 'mean over tags, or over sequences where there are none, of '
            'the accuracy rank; trackers that Wilcoxon\'s signed-rank test cannot tell apart share '
            'it', 1, np.inf, False),
+    Metric('accuracy_rank_practical', 'A rank (practical)', 'the same, but trackers share it as '
+           'well whose mean difference in overlap, in thresholds of each frame, is below 1 '
+           '(VOT2014 to VOT2016); needs practical.value beside the ground truth', 1, np.inf,
+           False),
     Metric('failure_rank', 'R rank', 'the same of failures, by the rank-sum test', 1, np.inf,
            False),
     Metric('fps', 'fps', 'frames the tracker worked on, divided by their seconds', 0, np.inf,
@@ -46,13 +52,15 @@ class Measured:
     One tracker on one sequence, ready to be scored.
 
     toolkit, matlab: lists of `Outcome` by either way of counting pixels. tags: {name: (N,) bool}.
-    seconds: of all frames of all runs.
+    seconds: of all frames of all runs. practical: (N,) differences of overlap that annotators do
+    not see, NaN where that is not known.
     """
 
     toolkit: list
     matlab: list
     tags: dict
     seconds: np.ndarray
+    practical: np.ndarray
 
     def __len__(self):
         return len(self.toolkit[0].events)
@@ -67,7 +75,9 @@ def measure(results):
     tags = dict(results[0].tags)
     if tags and 'empty' not in tags:
         tags['empty'] = ~np.any(list(tags.values()), axis=0)
-    return Measured(toolkit, matlab, tags, np.concatenate([one.run.seconds for one in results]))
+    practical = results[0].values.get(PRACTICAL, np.full(len(results[0].truth), np.nan))
+    return Measured(toolkit, matlab, tags, np.concatenate([one.run.seconds for one in results]),
+                    practical)
 
 
 def with_ranks(scores, trackers):
@@ -80,7 +90,7 @@ def with_ranks(scores, trackers):
     found = {}
     for name, ranked in _rank_trackers(trackers).items():
         means = {key: float(np.mean([values[key] for values in ranked.values()]))
-                 for key in ('accuracy_rank', 'failure_rank')}
+                 for key in _RANKS}
         tags = {tag: {**values, **ranked.get(tag, {})}
                 for tag, values in scores[name].tags.items()}
         found[name] = replace(scores[name], overall={**scores[name].overall, **means}, tags=tags)
@@ -110,7 +120,7 @@ def score_tracker(sequences, skip):
         'accuracy': accuracy, 'accuracy_pooled': _mean(pooled), 'failures': mean_failures,
         'lost': float(failed.sum()), 'failure_rate': float(100 * failed.sum() / lengths.sum()),
         'reliability': reset.reliability(mean_failures, lengths.mean()),
-        'accuracy_rank': np.nan, 'failure_rank': np.nan,
+        **dict.fromkeys(_RANKS, np.nan),
         'fps': frames_per_second(np.concatenate([one.seconds for one in rows]))}
     curves = {
         'eao': Curve('expected average overlap', 'sequence length, frames', 'expected overlap',
@@ -151,7 +161,7 @@ def _score_tags(rows, skip):
 
 def _rank_trackers(trackers):
     """
-    Return {tracker: {selection: {'accuracy_rank', 'failure_rank'}}}, empty for a single tracker.
+    Return {tracker: {selection: {key: rank}}} by `_RANKS`, empty for a single tracker.
 
     A selection is a tag, or a sequence where none has tags; only what all trackers ran counts.
     """
@@ -169,14 +179,23 @@ def _rank_trackers(trackers):
     ranked = {name: {} for name in trackers}
     for selection, parts in selections.items():
         frames, failed = zip(*(_selected(sequences, parts) for sequences in trackers.values()))
-        accuracy = ranking.ranks([_mean(row) for row in frames], ranking.difference_matrix(
-            frames, ranking.accuracy_differs), True)
-        robustness = ranking.ranks([row.mean() for row in failed], ranking.difference_matrix(
-            failed, ranking.failures_differ), False)
-        for name, first, second in zip(trackers, accuracy, robustness):
-            ranked[name][selection] = {'accuracy_rank': float(first),
-                                       'failure_rank': float(second)}
+        practical = np.concatenate([some[name].practical[chosen] for name, chosen in parts])
+        for name, row in zip(trackers, zip(*_ranks(frames, failed, practical))):
+            ranked[name][selection] = dict(zip(_RANKS, map(float, row)))
     return ranked
+
+
+def _ranks(frames, failed, practical):
+    """Return the ranks of all trackers in the order of `_RANKS`."""
+    accuracy = [_mean(row) for row in frames]
+    differ = ranking.difference_matrix(frames, ranking.accuracy_differs)
+    seen = ranking.difference_matrix(
+        frames, lambda *pair: ranking.practically_differs(*pair, practical))
+    known = (practical > 0).any()
+    return (ranking.ranks(accuracy, differ, True),
+            ranking.ranks(accuracy, differ & seen, True) if known else [np.nan] * len(frames),
+            ranking.ranks([row.mean() for row in failed], ranking.difference_matrix(
+                failed, ranking.failures_differ), False))
 
 
 def _selected(sequences, parts):

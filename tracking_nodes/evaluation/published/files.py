@@ -30,11 +30,11 @@ class Published:
 
 def read_published(path, video):
     """
-    Read the run on one video from a text, MATLAB or JSON file.
+    Read the runs on one video from a text, MATLAB or JSON file.
 
     :param path: of the file.
     :param video: function that says whether a name is that of the video, for JSON of several.
-    :return: a `Published`.
+    :return: list of `Published`; OTB's robustness evaluations have several in a file.
     :raises TrackingError: the file, and in text the line, that cannot be read.
     """
     readers = {'.mat': _read_mat, '.json': _read_json}
@@ -66,8 +66,8 @@ def _read_text(path, video):
     if not boxes:
         raise TrackingError(f'{path} is empty')
     events = np.array(events, dtype=np.int8)
-    return Published(np.array(boxes, dtype=np.float64),
-                     None if (events == TRACKED).all() else events)
+    return [Published(np.array(boxes, dtype=np.float64),
+                      None if (events == TRACKED).all() else events)]
 
 
 def _read_mat(path, video):
@@ -77,15 +77,15 @@ def _read_mat(path, video):
 
     try:
         runs = np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)['results'])
-        boxes, kind = runs[0].res, str(getattr(runs[0], 'type', 'rect'))
+        found = [(run.res, str(getattr(run, 'type', 'rect')), _number(run, 'fps'))
+                 for run in runs]
     except (OSError, ValueError, KeyError, AttributeError, MatReadError,
             NotImplementedError) as error:
         raise TrackingError(f'{path} is no result of the OTB toolkit ({error}); it holds a cell '
                             'array "results" with a field "res", and is older than MATLAB 7.3'
                             ) from error
-    if len(runs) > 1:
-        raise TrackingError(f'{path} holds {len(runs)} runs; only one-pass results are taken')
-    return Published(_four_columns(boxes, path, kind), None, _number(runs[0], 'fps'), 1)
+    return [Published(_four_columns(boxes, path, kind), None, fps, 1)
+            for boxes, kind, fps in found]
 
 
 def _read_json(path, video):
@@ -101,10 +101,12 @@ def _read_json(path, video):
                                 f'{", ".join(list(content)[:5])} ...')
         content = content[found[0]]
     if isinstance(content, list) and content and isinstance(content[0], dict):
-        if len(content) > 1:
-            raise TrackingError(f'{path} holds {len(content)} runs; only one-pass results are '
-                                'taken')
-        content = content[0]
+        return [_read_entry(entry, path) for entry in content]
+    return [_read_entry(content, path)]
+
+
+def _read_entry(content, path):
+    """Return one run: boxes alone, or a dictionary of them and what else is known."""
     if not isinstance(content, dict):
         return Published(_four_columns(content, path, 'rect'))
     boxes = content.get('res', content.get('boxes'))

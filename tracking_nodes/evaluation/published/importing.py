@@ -37,8 +37,8 @@ def import_results(source, sequences, folder, label, protocol, first_pixel=None)
     done, refused = [], {}
     for sequence in sequences:
         try:
-            for trial, path in _trials(source, sequence, label, protocol).items():
-                run, digest = _run(path, sequence, trial, first_pixel)
+            for trial, (path, found) in _trials(source, sequence, label, protocol).items():
+                run, digest = _run(path, found, sequence, trial, first_pixel)
                 _check(run, protocol, path)
                 results.write_result(
                     Path(folder) / protocol.folder, label,
@@ -52,33 +52,42 @@ def import_results(source, sequences, folder, label, protocol, first_pixel=None)
 
 
 def _trials(source, sequence, label, protocol):
-    """Return {trial: path} of what is there of one sequence."""
+    """Return {trial: (path, `Published`)} of what is there of one sequence."""
     files = result_files(source, sequence.name, label)
     if not files:
         raise TrackingError(f'no results in {source}')
     known = {trial.name: trial for trial in protocol.trials(sequence)}
+    runs = [(name, path, run) for name, path in files.items()
+            for run in read_published(path, lambda name: same_video(name, sequence.name))]
+    if len(runs) > len(files):
+        # A file of several runs has them in the order of the protocol's trials.
+        if len(files) > 1 or len(runs) != len(known):
+            raise TrackingError(f'{len(runs)} runs in {runs[0][1]}; protocol {protocol.name} has '
+                                f'{len(known)} of {sequence.name}')
+        return {trial: run[1:] for trial, run in zip(known.values(), runs)}
     if set(known) == {''}:
         if len(files) > 1:
             raise TrackingError(f'{len(files)} repetitions in {source}; protocol {protocol.name} '
                                 'has one run per sequence')
-        return {known['']: path for path in files.values()}
+        return {known['']: run[1:] for run in runs}
     # A single run is the first repetition.
-    named = {name or next(iter(known)): path for name, path in files.items()}
+    named = {name or next(iter(known)): run for name, *run in runs}
     unknown = sorted(set(named) - set(known))
     if unknown:
         raise TrackingError(f'{source} has trials {", ".join(unknown)}, protocol {protocol.name} '
                             f'has {", ".join(known)}')
-    return {known[name]: path for name, path in named.items()}
+    return {known[name]: tuple(run) for name, run in named.items()}
 
 
-def _run(path, sequence, trial, first_pixel):
-    """Return the `Run` of one file and the digest of the file."""
-    found = read_published(path, lambda name: same_video(name, sequence.name))
+def _run(path, found, sequence, trial, first_pixel):
+    """Return the `Run` of one `Published` and the digest of its file."""
     count = len(sequence)
-    if len(found.boxes) != count:
+    # The toolkits of OTB write a run from its start on.
+    before = trial.first if len(found.boxes) == count - trial.first else 0
+    if len(found.boxes) + before != count:
         raise TrackingError(f'{path} has {len(found.boxes)} frames, {sequence.name} has {count}')
     offset = first_pixel if first_pixel is not None else found.first_pixel or 0
-    boxes = found.boxes - [offset, offset, 0, 0]
+    boxes = np.concatenate([np.full((before, 4), np.nan), found.boxes - [offset, offset, 0, 0]])
     ran = ~np.isnan(boxes).any(axis=1)
     if found.events is not None:
         started = found.events == STARTED

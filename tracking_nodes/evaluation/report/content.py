@@ -34,11 +34,11 @@ class Extras:
     """
     What the one-pass runs say beyond their scores, and what made all runs.
 
-    attributes: success `Plot`s. variants: `Table`s. speed, speed_plot: `Table` and `Plot`, or None
-    where no run was timed. made: {tracker: lines of text}.
+    attributes: {attribute: its `Plot`s}. variants: `Table`s. speed, speed_plot: `Table` and
+    `Plot`, or None where no run was timed. made: {tracker: lines of text}.
     """
 
-    attributes: list
+    attributes: dict
     speed: object
     variants: list
     speed_plot: object
@@ -72,9 +72,9 @@ def extras(scored, runs, made):
     :param made: {tracker: lines}.
     """
     if scored is None:
-        return Extras([], None, [], None, made)
+        return Extras({}, None, [], None, made)
     speeds = one_pass.speeds(runs)
-    attributes = plots.attribute_plots(one_pass.success_curves(runs, scored.variant),
+    attributes = plots.attribute_plots(one_pass.sequence_curves(runs, scored.variant),
                                        one_pass.attributes(runs), scored.labels)
     timed = any(numbers['fps'] is not None for numbers in speeds.values())
     return Extras(attributes, comparisons.speed(speeds, scored.labels) if timed else None,

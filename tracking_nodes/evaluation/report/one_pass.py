@@ -4,20 +4,23 @@ import numpy as np
 from tracking_nodes.evaluation import metrics
 from tracking_nodes.evaluation.report.speed import speed
 
-VARIANT_KEYS = ('auc', 'dp20', 'os50')
+VARIANT_KEYS = ('auc', 'dp20', 'os50', 'norm_precision')
 
 
-def success_curves(runs, variant):
+def sequence_curves(runs, variant):
     """
-    Return the success curve of every sequence.
+    Return the success and the precision curve of every sequence.
 
     :param runs: {tracker: {sequence: Result}}.
     :param variant: key of `metrics.VARIANTS`.
-    :return: {tracker: {sequence: (21,) array}}.
+    :return: {tracker: {sequence: ((21,) success, (51,) precision)}}.
     """
-    return {tracker: {name: metrics.success_curve(
-        metrics.frame_scores(result.run.boxes, result.truth, variant)[0])
-        for name, result in results.items()} for tracker, results in runs.items()}
+    def both(result):
+        overlaps, errors = metrics.frame_scores(result.run.boxes, result.truth, variant)
+        return metrics.success_curve(overlaps), metrics.precision_curve(errors)
+
+    return {tracker: {name: both(result) for name, result in results.items()}
+            for tracker, results in runs.items()}
 
 
 def attributes(runs):
@@ -32,20 +35,21 @@ def attributes(runs):
 
 def attribute_curves(curves, names):
     """
-    Return the mean success curve over the sequences of an attribute.
+    Return the mean curves over the sequences of an attribute.
 
-    :param curves: as from `success_curves`.
+    :param curves: as from `sequence_curves`.
     :param names: names of sequences.
-    :return: {tracker: (21,)} of the trackers that ran any of them.
+    :return: {tracker: ((21,), (51,))} of the trackers that ran any of them.
     """
     chosen = {tracker: [rows[name] for name in names if name in rows]
               for tracker, rows in curves.items()}
-    return {tracker: np.mean(rows, axis=0) for tracker, rows in chosen.items() if rows}
+    return {tracker: tuple(np.mean(kind, axis=0) for kind in zip(*rows))
+            for tracker, rows in chosen.items() if rows}
 
 
 def variants(runs):
     """
-    Return AUC, precision at 20 px and OS0.5 as each variant reads them.
+    Return AUC, precision at 20 px, OS0.5 and normalised precision as each variant reads them.
 
     :param runs: {tracker: {sequence: Result}}.
     :return: {tracker: {variant: {key of `VARIANT_KEYS`: mean over sequences}}}.
@@ -63,7 +67,6 @@ def speeds(runs):
 
 
 def _values(result, variant):
-    overlaps, errors = metrics.frame_scores(result.run.boxes, result.truth, variant)
-    success = metrics.success_curve(overlaps)
-    return {'auc': success.mean(), 'dp20': metrics.precision_curve(errors)[20],
-            'os50': success[10]}
+    run = result.run
+    values = metrics.score(run.boxes, result.truth, run.seconds, run.image_size, variant).values
+    return {key: values[key] for key in VARIANT_KEYS}

@@ -21,8 +21,9 @@ function showPlots() {
 function showAttribute() {
   if (!byId('attribute-plot')) return;
   byId('attribute-plot').replaceChildren();
-  const plot = report.attributes[byId('attribute').selectedIndex];
-  drawPlot(byId('attribute-plot'), plot, chosen.trackers);
+  for (const plot of report.attributes[byId('attribute').selectedIndex]) {
+    drawPlot(byId('attribute-plot'), plot, chosen.trackers);
+  }
 }
 
 function showParts() {

@@ -33,7 +33,7 @@ def render(parts, labels, extras, sequences):
     return environment.from_string(_file('page.html')).render(
         parts=parts, labels=labels, colours=colours, dashes=dashes, rules=VARIANTS,
         sequences=list(sequences), frames=sum(part.frames for part in sequences.values()),
-        attributes=[plot.title.removeprefix('Success on ') for plot in extras.attributes],
+        attributes=list(extras.attributes),
         speed=extras.speed, speed_metrics=SPEED, variants=extras.variants, made=extras.made,
         css=_file('page.css'), js='\n'.join(map(_file, _SCRIPTS)),
         images={name: script_json(part.images) for name, part in sequences.items()},
@@ -42,7 +42,7 @@ def render(parts, labels, extras, sequences):
             'labels': labels, 'colours': colours, 'dashes': dashes, 'failed': FAILED,
             'protocols': [part.name for part in parts], 'sequences': list(sequences),
             'plots': {part.name: [asdict(plot) for plot in part.plots] for part in parts},
-            'attributes': [asdict(plot) for plot in extras.attributes],
+            'attributes': [list(map(asdict, both)) for both in extras.attributes.values()],
             'speed': asdict(extras.speed_plot) if extras.speed_plot else None}))
 
 

@@ -3,19 +3,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tracking_nodes.evaluation.metrics import METRICS, SUCCESS_THRESHOLDS
+from tracking_nodes.evaluation.metrics import METRICS, PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
 from tracking_nodes.evaluation.report import one_pass
 from tracking_nodes.evaluation.report.tracks import numbers as rounded
 
 # The number that a curve's legend shows, and by which its trackers are ordered: the first that
 # the protocol has.
 NUMBERS_OF_CURVE = {'success': ('auc', 'ao'), 'precision': ('dp20',),
-                    'precision_recall': ('f_score',), 'age': ('age_mean',),
+                    'norm_precision': ('norm_precision',), 'precision_recall': ('f_score',),
+                    'age': ('age_mean',),
                     'reliability': ('calibration_error',)}
 # Curves of a share over what was promised: on the diagonal is what kept its promise.
 PROMISES = ('reliability',)
 # Plots of one metric over another: name, title, x and y.
 TRADE_OFFS = (('ar_ranks', 'AR ranks', 'failure_rank', 'accuracy_rank'),
+              ('ar_ranks_practical', 'AR ranks, differences that are seen', 'failure_rank',
+               'accuracy_rank_practical'),
               ('what_latency_costs', 'What latency costs', 'offline_auc', 'auc'))
 # Metrics that are plotted in the order of the trackers, as VOT does.
 RANKINGS = ('eao_2016', 'eao_2018', 'eao_2019')
@@ -58,24 +61,34 @@ def protocol_plots(scored):
 
 def attribute_plots(curves, members, labels):
     """
-    Return a success plot per attribute, as in the papers of OTB.
+    Return a success and a precision plot per attribute, as in the papers of OTB.
 
-    :param curves: {tracker: {sequence: (21,)}}, as from `one_pass.success_curves`.
+    :param curves: {tracker: {sequence: curves}}, as from `one_pass.sequence_curves`.
     :param members: {attribute: names of sequences}.
     :param labels: the trackers in order.
+    :return: {attribute with its number of sequences: [`Plot`, `Plot`]}.
     """
-    plots = []
+    found = {}
     for attribute, names in members.items():
         means = one_pass.attribute_curves(curves, names)
-        lines = {label: means[label] for label in labels if label in means}
-        plots.append(Plot(
-            f'success_{attribute}', f'Success on {attribute} ({len(names)} sequences)',
-            'overlap threshold', 'share of frames',
-            {label: (rounded(SUCCESS_THRESHOLDS, 2), rounded(line, 4))
-             for label, line in lines.items()},
-            {label: float(line.mean()) for label, line in lines.items()},
-            x_range=(0, 1), y_range=(0, 1)))
-    return plots
+        words = f'{attribute} ({len(names)} sequences)'
+        lines = [{label: means[label][kind] for label in labels if label in means}
+                 for kind in (0, 1)]
+        found[words] = [
+            Plot(f'success_{attribute}', f'Success on {words}', 'overlap threshold',
+                 'share of frames', _lines(SUCCESS_THRESHOLDS, lines[0]),
+                 {label: float(line.mean()) for label, line in lines[0].items()},
+                 x_range=(0, 1), y_range=(0, 1)),
+            Plot(f'precision_{attribute}', f'Precision on {words}',
+                 'centre error threshold, pixels', 'share of frames',
+                 _lines(PRECISION_THRESHOLDS, lines[1]),
+                 {label: float(line[20]) for label, line in lines[1].items()},
+                 x_range=(0, 50), y_range=(0, 1))]
+    return found
+
+
+def _lines(thresholds, lines):
+    return {label: (rounded(thresholds, 2), rounded(line, 4)) for label, line in lines.items()}
 
 
 def speed_plot(scored, numbers):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tracking_nodes.errors import TrackingError
 from tracking_nodes.evaluation import protocols, results
-from tracking_nodes.evaluation.metrics import (Metric, PRECISION_THRESHOLDS,
-                                               SUCCESS_THRESHOLDS)
+from tracking_nodes.evaluation.metrics import (Metric, NORMALISED_THRESHOLDS,
+                                               PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS)
 
 _FILE = 'metrics.json'
 _EMPTY = ('{} holds no results; nothing was run to its end. Give the --out folder of '
@@ -111,11 +111,14 @@ def _read(path):
 def _curves(entry):
     """Return the curves of one-pass evaluation, which its file keeps among the numbers."""
     overall = entry['overall']
-    return {key: {'title': key, 'x_label': label, 'y_label': 'share of frames',
-                  'x': x.tolist(), 'y': overall[key]}
-            for key, label, x in (
-                ('success', 'overlap threshold', SUCCESS_THRESHOLDS),
-                ('precision', 'centre error threshold, pixels', PRECISION_THRESHOLDS))
+    return {name: {'title': title, 'x_label': label, 'y_label': 'share of frames',
+                   'x': x.tolist(), 'y': overall[key]}
+            for name, key, title, label, x in (
+                ('success', 'success', 'success', 'overlap threshold', SUCCESS_THRESHOLDS),
+                ('precision', 'precision', 'precision', 'centre error threshold, pixels',
+                 PRECISION_THRESHOLDS),
+                ('norm_precision', 'normalised', 'normalised precision',
+                 'centre error threshold, shares of the target', NORMALISED_THRESHOLDS))
             if key in overall}
 
 

@@ -72,8 +72,8 @@ def _records(stored):
 def _save_one_pass_figures(folder, extras, runs, labels):
     if extras.speed_plot:
         figures.save([extras.speed_plot], folder, labels)
-    if extras.attributes:
-        figures.save(extras.attributes, folder / 'attributes', labels)
+    for both in extras.attributes.values():
+        figures.save(both, folder / 'attributes', labels)
     names = sorted({name for rows in runs.values() for name in rows})
     if names:
         figures.save([plots.overlap_plot(name, {label: frame_overlaps(rows[name])

@@ -63,7 +63,7 @@ class Cell:
             before[name] = self._runs[name]
 
 
-def make_cells(contenders, protocols, sequences, repetitions=None):
+def make_cells(contenders, protocols, sequences, repetitions=None, trials=None):
     """
     Return the cells of a benchmark; what does not fit is left out, and logged with the reason.
 
@@ -71,6 +71,7 @@ def make_cells(contenders, protocols, sequences, repetitions=None):
     :param protocols: list of `Protocol`.
     :param sequences: list of `Sequence`.
     :param repetitions: at most so many repetitions of each trial; None for the protocol's own.
+    :param trials: at most so many trials of each sequence, the first of them; None for all.
     :raises SequenceError: two sequences have one name, or no protocol fits any sequence.
     :raises SettingError: a contender has the name of a protocol's folder, or a label twice.
     """
@@ -90,9 +91,9 @@ def make_cells(contenders, protocols, sequences, repetitions=None):
             if reason:
                 reasons.setdefault((protocol.name, reason), []).append(sequence.name)
             else:
-                trials = [trial for trial in protocol.trials(sequence)
+                wanted = [trial for trial in protocol.trials(sequence)
                           if repetitions is None or trial.repetition < repetitions]
-                fitting.append((protocol, sequence, trials))
+                fitting.append((protocol, sequence, wanted[:trials]))
     words = [f'{name} skips {", ".join(left_out)}: {reason}'
              for (name, reason), left_out in reasons.items()]
     if not fitting:

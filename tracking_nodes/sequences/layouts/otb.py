@@ -3,11 +3,15 @@ OTB: `img/` and `groundtruth_rect.txt`, or one such file per target; pixels from
 
 Yi Wu, Jongwoo Lim, Ming-Hsuan Yang, "Object Tracking Benchmark", TPAMI 2015, and its toolkit.
 """
-from tracking_nodes.sequences.ground_truth import read_ground_truth
+import numpy as np
+
+from tracking_nodes.errors import SequenceError
+from tracking_nodes.sequences.ground_truth import read_ground_truth, read_rows
 from tracking_nodes.sequences.layouts.layout import (annotated_sequence, find_images, Layout,
                                                      read_attribute_flags, read_words)
 from tracking_nodes.sequences.layouts.otb_lists import OTB_ATTRIBUTES, OTB_VIDEOS
 from tracking_nodes.sequences.lazy import LazySequence
+from tracking_nodes.sequences.sequence import INIT_OMIT
 
 # Number of the first evaluated image, where the official archive holds earlier ones.
 FIRST_IMAGE = {'BlurCar1': 247, 'BlurCar3': 3, 'BlurCar4': 18, 'David': 300, 'Tiger1': 6}
@@ -32,12 +36,37 @@ def _read_otb(name, file):
     files, truth = find_images(folder), read_ground_truth(file, origin=1)
     if folder.name == 'Tiger1' and len(truth) == TIGER1_LINES:
         truth = truth.part(FIRST_IMAGE['Tiger1'] - 1)
+    omitted = _omitted_starts(folder, name, len(truth))
+    if omitted is not None:
+        truth.values[INIT_OMIT] = omitted
     # Archives that were cut to the evaluated images may have numbered them anew.
     if len(files) > len(truth):
         first = FIRST_IMAGE.get(folder.name, 0)
         files = [image for image in files
                  if not image.stem.isdigit() or int(image.stem) >= first]
     return annotated_sequence(name, files, truth, attributes=_attributes(folder))
+
+
+def _omitted_starts(folder, name, frames):
+    """
+    Return (N,) float64, 1 where no tracker is to be started, or None where no file says so.
+
+    The MATLAB toolkit has them in `initOmit/`, by its own name of the target, its Python copy
+    beside the images; a line is the numbers of the first and the last image of a stretch.
+    """
+    known = {folder.name, name, name.replace('.', '-')}
+    places = [folder / 'init_omit.txt',
+              *(folder.parent / 'initOmit' / f'{form}.txt'
+                for form in sorted(known | {form.lower() for form in known}))]
+    file = next((place for place in places if place.exists() and place.read_bytes().strip()), None)
+    if file is None:
+        return None
+    rows = read_rows(file)
+    if rows.shape[1] != 2:
+        raise SequenceError(f'{file} has {rows.shape[1]} numbers a line; the first and the last '
+                            'image of each stretch without starts are two')
+    numbers = np.arange(frames) + FIRST_IMAGE.get(folder.name, 1)
+    return np.any((rows[:, :1] <= numbers) & (numbers <= rows[:, 1:]), axis=0).astype(float)
 
 
 def _attributes(folder):
@@ -52,5 +81,5 @@ def _attributes(folder):
     return video.attributes if video else ()
 
 
-OTB = Layout('otb', 'OTB: img/, groundtruth_rect*.txt, attrs.txt',
+OTB = Layout('otb', 'OTB: img/, groundtruth_rect*.txt, attrs.txt, init_omit.txt',
              lambda folder: any(folder.glob('groundtruth_rect*.txt')), find_otb)

@@ -2,7 +2,8 @@
 VOT: images and `groundtruth.txt`, rectangles or 4-point polygons, and labels of every frame.
 
 The labels (`occlusion.tag`, from 2013 to 2014 `occlusion.label`) become `Sequence.tags`; a file
-that is shorter than the sequence goes on with 0, as the VOT toolkit reads it. Newer sequences
+that is shorter than the sequence goes on with 0, as the VOT toolkit reads it. Numbers of every
+frame (`practical.value`) become `Sequence.values`; a file has one for each. Newer sequences
 have a file `sequence` that says where the images are and how many a second.
 """
 from tracking_nodes.errors import SequenceError
@@ -21,6 +22,8 @@ def _read(folder):
     truth = read_ground_truth(folder / 'groundtruth.txt')
     for file in sorted([*folder.glob('*.tag'), *folder.glob('*.label')]):
         truth.tags[file.stem] = read_flags(file, len(truth), short=True) != 0
+    for file in sorted(folder.glob('*.value')):
+        truth.values[file.stem] = read_flags(file, len(truth))
     settings = read_settings(folder / 'sequence', '=')
     files = _images(folder, settings.get('channels.color'))
     attributes = [name for name, flags in truth.tags.items() if flags.any()]
@@ -67,5 +70,5 @@ def _images(folder, pattern):
     return files
 
 
-VOT = Layout('vot', 'VOT: color/ or images, groundtruth.txt, sequence, *.tag or *.label',
+VOT = Layout('vot', 'VOT: color/ or images, groundtruth.txt, sequence, *.tag or *.label, *.value',
              lambda folder: (folder / 'groundtruth.txt').exists(), _find)
