@@ -77,7 +77,7 @@ def lasot_toolkit(boxes, truth):
             box = there
         overlap = np.prod(np.maximum(0, np.minimum(box[:2] + box[2:], there[:2] + there[2:])
                                      - np.maximum(box[:2], there[:2])))
-        # Rounding may lift the overlap of equal boxes above 1, in MATLAB at other places than here.
+        # Rounding may lift the overlap of equal boxes above 1, in MATLAB elsewhere than here.
         overlap = min(1, overlap / (box[2:].prod() + there[2:].prod() - overlap))
         apart = box[:2] + (box[2:] - 1) / 2 - there[:2] - (there[2:] - 1) / 2
         hits += [np.mean([overlap > step / 20 for step in range(21)]),

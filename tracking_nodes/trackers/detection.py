@@ -37,7 +37,8 @@ class DetectionSettings(RobustSettings, RedetectionSettings, TemporalSettings, M
     """Candidates, labels and box regression of tracking by detection, and all it builds on."""
 
     presets: ClassVar[dict] = {'robust': {
-        'backbone': 'resnet18', 'weights': 'gstp_siamrcnn_resnet18.safetensors'}}
+        'backbone': 'resnet18', 'weights': 'gstp_siamrcnn_resnet18.safetensors',
+        'redetection': True}}
 
     candidates: int = setting(
         256, 'candidates drawn in every frame', minimum=8, maximum=4096,

@@ -7,6 +7,7 @@ for High Performance Visual Tracking", IJCAI 2018. Equations are numbered as the
 import copy
 from dataclasses import dataclass
 import math
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -40,6 +41,9 @@ AROUND = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
 @dataclass(frozen=True)
 class EdcfSettings(RobustSettings, RedetectionSettings):
     """Parameters of EDCF; CACFNet, CACFNet+ and EDSiam are settings of it."""
+
+    # The refinement says how large the target is.
+    presets: ClassVar[dict] = {'robust': {'scales': 1, 'redetection': True, 'robust_own': 6.0}}
 
     weights: str = setting(
         '', "weights file of the encoder; empty for the shipped one, random for none; DCFNet's "

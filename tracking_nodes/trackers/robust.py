@@ -32,7 +32,7 @@ PRESETS = ('paper', 'robust')
 # Settings of what filter and refinement see that are the tracker's own, where it has them.
 _ALIKE = ('precision', 'search_scale', 'search_size')
 # The rows of the robust preset's own ablation, one mechanism less each.
-ROBUST_ABLATION = {row: {'preset': 'robust', **changes} for row, changes in {
+_WITHOUT: dict[str, dict] = {
     'robust': {},
     'without filter': {'robust_filter': False},
     'without judgement': {'robust_judge': False},
@@ -40,7 +40,8 @@ ROBUST_ABLATION = {row: {'preset': 'robust', **changes} for row, changes in {
     'without distractors': {'filter_distractors': 0.0},
     'without correction': {'robust_correction': 0.0},
     'without re-detection': {'redetection': False},
-}.items()}
+}
+ROBUST_ABLATION = {row: {'preset': 'robust', **changes} for row, changes in _WITHOUT.items()}
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,9 @@ class RobustSettings(FilterSettings):
     robust_refinement_weights: str = setting(
         '', 'weights file of the refinement; empty for the shipped one')
     robust_size: float = setting(
-        1.0, 'share of the refined change of size that the search goes on from', minimum=0.0,
-        maximum=1.0, live=True, source='measured')
+        0.4, 'share of the refined change of size that the search goes on from where the score is '
+        '1; less where it is lower, none in doubt', minimum=0.0, maximum=1.0, live=True,
+        source='measured: 1 shrinks with targets that are covered')
     robust_correction: float = setting(
         0.5, 'share of the difference between the first box given and its own refinement by which '
         'all later boxes are corrected', minimum=0.0, maximum=1.0, source='measured')
@@ -79,13 +81,13 @@ class RobustSettings(FilterSettings):
     robust_sure: float = setting(
         0.5, 'score from which the target is believed present and is learned from', minimum=0.0,
         maximum=1.0, source='the calibrated point of doubt', live=True)
-    robust_bias: float = setting(-3.0, 'constant of the logistic function that is the score',
+    robust_bias: float = setting(-4.0, 'constant of the logistic function that is the score',
                                  minimum=-100.0, maximum=100.0, live=True)
-    robust_height: float = setting(3.0, 'weight in it of the height of the filter\'s response',
+    robust_height: float = setting(1.2, 'weight in it of the height of the filter\'s response',
                                    minimum=0.0, maximum=100.0, live=True)
-    robust_overlap: float = setting(3.0, 'weight in it of the overlap that is expected',
+    robust_overlap: float = setting(3.6, 'weight in it of the overlap that is expected',
                                     minimum=0.0, maximum=100.0, live=True)
-    robust_own: float = setting(1.0, 'weight in it of the tracker\'s own score', minimum=0.0,
+    robust_own: float = setting(3.3, 'weight in it of the tracker\'s own score', minimum=0.0,
                                 maximum=100.0, live=True)
 
     def __post_init__(self):
@@ -227,7 +229,7 @@ class Robust(Wrapped):
         score = float(self.opinions.scores(settings)[best])
         self._sure = score >= settings.robust_sure
         box = clip_box(boxes[best], width, height)
-        self._box = self._next(box)
+        self._box = self._next(box, score)
         self._tracker.relocate(self._box)
         self._seen = None
         if seen is not None and _searched(region, box[None])[0]:
@@ -268,11 +270,11 @@ class Robust(Wrapped):
         row, column = np.clip(np.round(centre).astype(int), 0, np.subtract(response.shape, 1))
         return float(response[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2].max())
 
-    def _next(self, box):
-        """Return the box that the search goes on from: a doubtful one keeps the size."""
-        row = xywh_to_cxcywh(box)
-        share = self.settings.robust_size if self._sure else 0.0
-        row[2:] = self._box[2:] * (row[2:] / self._box[2:]) ** share
+    def _next(self, box, score):
+        """Return the box to search on from: the less sure, the more of the last size."""
+        settings, row = self.settings, xywh_to_cxcywh(box)
+        certainty = max(score - settings.robust_sure, 0.0) / max(1 - settings.robust_sure, 1e-9)
+        row[2:] = self._box[2:] * (row[2:] / self._box[2:]) ** (settings.robust_size * certainty)
         return cxcywh_to_xywh(row)
 
     def _learn(self):
