@@ -106,7 +106,7 @@ def test_images_that_carry_a_late_box_to_now_teach_the_velocity():
         wait(lambda: any(stamp_to_nanoseconds(message.header.stamp) >= there.stamp
                          for message in simulation.predicted))
         assert ('locate', 20) in FrameCodeTracker.calls
-        box, stamp = bench.node._worker._compensation.at(there.stamp, there.stamp + STEP)
+        box, stamp = bench.node._worker._first._compensation.at(there.stamp, there.stamp + STEP)
         assert stamp == there.stamp + STEP
         assert box[1] - there.box[1] == pytest.approx(4, abs=0.5)
 
@@ -116,7 +116,7 @@ def test_a_change_of_size_is_no_velocity():
         for number in range(1, 6):
             bench.ask(number)
         there = bench.ask(6, width=640, height=480)
-        box, _ = bench.node._worker._compensation.at(there.stamp, there.stamp + SECOND // 10)
+        box, _ = bench.node._worker._first._compensation.at(there.stamp, there.stamp + SECOND // 10)
         np.testing.assert_allclose(box, there.box)
 
 
