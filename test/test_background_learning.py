@@ -516,12 +516,13 @@ def test_redetection_passes_it_through(gate, name):
 
 def test_a_tracker_and_the_filter_around_it_learn_beside_the_frames_and_are_counted_together(gate):
     images, _ = clip(24)
-    tracker = started('edcf', **ROBUST)
+    tracker = started('edcf', filter_early=10, **ROBUST)
     held = [tracker._filter.weights, tracker._tracker._filter]
     gate.opened.clear()
     for number in range(1, 5):
         frame(tracker, images[number])
     # Three frames more were answered while both were under way.
+    settle(lambda: gate.began < 2)
     assert tracker.progress.running and gate.began == 2
     assert (tracker.progress.updates, tracker.progress.skipped) == (0, 6)
     assert tracker._filter.weights is held[0] and tracker._tracker._filter is held[1]
@@ -532,7 +533,6 @@ def test_a_tracker_and_the_filter_around_it_learn_beside_the_frames_and_are_coun
     tracker.locate(images[5])
     assert tracker._filter.weights is not held[0] and tracker._tracker._filter is not held[1]
     assert tracker.progress.updates == 2 and tracker.learn() is True
-    # Nothing has ended since.
     tracker.reset()
     assert tracker.progress.updates == tracker.progress.skipped == 0
 
