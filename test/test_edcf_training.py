@@ -223,7 +223,7 @@ def test_the_loss_falls_on_one_pair_that_is_repeated():
               for patch in (pair.template, pair.search)]
     shifts = torch.from_numpy(pair.shift).float()[None].repeat(2, 1)
     history = []
-    for _ in range(12):
+    for _ in range(30):
         terms = network(*images, shifts)
         optimiser.zero_grad()
         sum(terms.values()).backward()

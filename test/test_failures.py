@@ -112,10 +112,10 @@ def test_only_what_is_behind_by_more_than_the_margin_is_found(folder):
 @pytest.fixture
 def written(folder, monkeypatch):
     """Return a results folder whose clips the command finds by any path."""
-    from tracking_nodes.commands import running
+    from tracking_nodes.commands import options as shared
 
     place, clips = folder
-    monkeypatch.setattr(running, 'sequences_of', lambda options: clips[:2])
+    monkeypatch.setattr(shared, 'open_parts', lambda options: clips[:2])
     return place
 
 
