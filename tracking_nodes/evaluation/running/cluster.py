@@ -35,9 +35,12 @@ class Cluster:
             raise SettingError(f'no Ray here ({error}); install it with pip install '
                                '"tracking_nodes[ray]", or leave --ray out') from error
         self._ray, self._count, self._threads = ray, count, threads
-        environment = {'env_vars': {'OMP_NUM_THREADS': str(threads)}}
+        variables = {'OMP_NUM_THREADS': str(threads)}
+        if not per_gpu:
+            # Ray leaves all GPUs in sight of a task that asks for none.
+            variables['CUDA_VISIBLE_DEVICES'] = ''
         options = {'log_to_driver': False, 'logging_level': 'WARNING',
-                   'runtime_env': environment}
+                   'runtime_env': {'env_vars': variables}}
         if address == LOCAL:
             cpus = {'num_cpus': count * threads} if count else {}
             ray.init('local', include_dashboard=False, **cpus, **options)
