@@ -72,7 +72,8 @@ def test_without_any_mechanism_nothing_of_the_preset_is_left():
 
 # --- what the trackers' own models say ---
 
-TRAINED = {'weights': '', 'first_iterations': 30, 'detector_weights': '', 'motion': False}
+TRAINED = {'weights': '', 'first_iterations': 80, 'detector_weights': '', 'detector_longest': 800,
+           'motion': False}
 
 
 def judging(name):
