@@ -136,14 +136,12 @@ class ToldSettings(RobustSettings, RedetectionSettings):
     """A search that is quick."""
 
     search_scale: float = setting(5.0, 'of filter and refinement', minimum=2.0, maximum=12.0)
-    search_size: int = setting(160, 'of filter and refinement', minimum=96, maximum=1024)
-    robust_backbone: str = setting('random', 'no file')
+    # What the refinement is made for: of random features it knows nothing, and leads away.
+    search_size: int = setting(288, 'of filter and refinement', minimum=96, maximum=1024)
     filter_channels: str = setting('8+4', 'few')
 
 
-# What filter and refinement are made for, instead of random weights.
-SEEING = {'robust_backbone': RobustSettings().robust_backbone, 'search_size': 288,
-          'filter_channels': '32+32'}
+SEEING = {'filter_channels': '32+32'}
 
 
 class Told(Tracker):
