@@ -271,7 +271,7 @@ def test_scores_are_of_the_paired_boxes_with_the_offline_ones_beside():
     assert scores.overall['auc'] < scores.overall['offline_auc']
     assert scores.overall['answered'] == pytest.approx((online.events != SKIPPED).mean())
     assert set(scores.overall) == {metric.key for metric in protocol.metrics}
-    assert set(scores.curves) == {'success', 'precision', 'age'}
+    assert set(scores.curves) == {'success', 'precision', 'norm_precision', 'age'}
     half = {'csrt': {'clip': trials, 'begun': {ONLINE: trials[ONLINE]}},
             'kcf': {'begun': {ONLINE: trials[ONLINE]}}}
     np.testing.assert_equal(protocol.score(half)['csrt'].overall, scores.overall)

@@ -8,6 +8,7 @@ from small_trackers import quick, ROBUST
 from tracking_nodes.errors import SettingError
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.parameters import specs
+from tracking_nodes.trackers.redetection import Redetecting
 from tracking_nodes.trackers.robust import Robust
 
 
@@ -101,7 +102,10 @@ def robust_tsn(**values):
 def test_a_presets_defaults_count_in_the_node_and_live_parameters_change_on_top_of_them():
     with Bench(**robust_tsn()) as bench:
         bench.ask(1)
-        tracker = bench.node._worker._target.tracker
+        # The preset turns re-detection on, which goes around all else of it.
+        outer = bench.node._worker._target.tracker
+        assert type(outer) is Redetecting
+        tracker = outer._tracker
         assert type(tracker) is Robust and tracker.settings.backbone == 'resnet18'
         # ROS still has the plain default, which counts as not given.
         assert bench.node.get_parameter('tsn.backbone').value == 'vggm'
