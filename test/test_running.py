@@ -173,6 +173,8 @@ def patient_ray(monkeypatch):
     """Skip where there is no Ray, and let it start on a busy machine."""
     if importlib.util.find_spec('ray') is None:
         pytest.skip('Ray is not installed: pip install "tracking_nodes[ray]"')
+    # A token of the home folder would be asked for by the one and not be shown by the other.
+    monkeypatch.setenv('RAY_AUTH_MODE', 'disabled')
     # It gives way to everything else, and would not start in its own time.
     monkeypatch.setenv('RAY_worker_niceness', '0')
     monkeypatch.setenv('RAY_worker_register_timeout_seconds', '600')
