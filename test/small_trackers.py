@@ -21,7 +21,7 @@ _QUICK = {
     'temporal_weights': 'random', 'temporal_size': 64, 'spatial_cells': 12,
     'spatial_first_channels': 8, 'spatial_second_channels': 8, 'spatial_samples': 6,
     'spatial_first_iterations': 8, 'spatial_batch': 2, 'detector_weights': 'random:resnet18',
-    'detector_longest': 160, 'motion_weights': 'random', 'robust_backbone': 'random',
+    'detector_longest': 160, 'motion_weights': 'random',
     'filter_channels': '8+4', 'redetection': False,
 }
 # The robust preset. A network of random weights is sure of nothing, and is to learn all the same.

@@ -116,7 +116,8 @@ def test_a_change_of_size_is_no_velocity():
         for number in range(1, 6):
             bench.ask(number)
         there = bench.ask(6, width=640, height=480)
-        box, _ = bench.node._worker._first._compensation.at(there.stamp, there.stamp + SECOND // 10)
+        compensation = bench.node._worker._first._compensation
+        box, _ = compensation.at(there.stamp, there.stamp + SECOND // 10)
         np.testing.assert_allclose(box, there.box)
 
 
