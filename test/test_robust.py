@@ -352,7 +352,8 @@ def test_a_target_that_jumped_is_found_again_by_redetection_and_searched_there()
 @pytest.mark.parametrize('name', ['rman', 'tsn', 'cstnet'])
 def test_filter_and_refinement_see_what_the_tracker_by_detection_has_seen(name):
     images, boxes = clip()
-    tracker = make(name, **ROBUST)
+    # Both see through the weights that the tracker has.
+    tracker = make(name, robust_backbone='random', **ROBUST)
     assert tracker._extractor is tracker._tracker.extractor
     passes = []
     tracker._extractor.backbone.register_forward_hook(lambda *_: passes.append(1))
@@ -367,7 +368,7 @@ def test_filter_and_refinement_see_what_the_tracker_by_detection_has_seen(name):
 @pytest.mark.parametrize('changes', [
     {'backbone': 'vggm'}, {'feature_path': 'crop'}, {'taps': 'layer3'}, {'dense': True}])
 def test_a_tracker_that_sees_otherwise_is_left_to_it(changes):
-    tracker = make('tsn', **ROBUST, **changes)
+    tracker = make('tsn', robust_backbone='random', **ROBUST, **changes)
     assert tracker._extractor is not tracker._tracker.extractor
     images, boxes = clip()
     passes = []
