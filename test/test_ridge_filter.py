@@ -260,12 +260,21 @@ def test_the_components_are_those_of_the_first_frame():
     assert not torch.equal(FilterMaps(later, [5, 7]).of(later), expected)
 
 
-@pytest.mark.parametrize('channels', ['64', '64+32+16', '64+', 'many', '0+32', '-4+8', ''])
-def test_channels_that_are_not_two_positive_numbers_are_refused_with_an_example(channels):
-    said = f'filter_channels = {channels!r} is not two positive numbers joined by +, such as 64+32'
+@pytest.mark.parametrize('channels', ['64+32+16', '64+', 'many', '0+32', '-4+8', ''])
+def test_channels_that_are_not_one_or_two_positive_numbers_are_refused_with_an_example(channels):
+    said = (f'filter_channels = {channels!r} is not one positive number or two joined by +, '
+            'such as 64+32')
     with pytest.raises(SettingError, match=re.escape(said)):
         FilterSettings(filter_channels=channels)
 
 
 def test_channels_are_read_layer_by_layer():
     assert FilterSettings(filter_channels='12+7').channels == [12, 7]
+
+
+def test_one_number_is_of_the_deeper_layer_alone():
+    maps = [maps_of(1, 12, 24), maps_of(2, 20, 12)]
+    channels = FilterSettings(filter_channels='7').channels
+    alone = FilterMaps(maps, channels).of(maps)
+    assert alone.shape == (1, 7, 12, 12)
+    assert torch.equal(FilterMaps(maps[1:], channels).of(maps[1:]), alone)

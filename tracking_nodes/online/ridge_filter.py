@@ -27,7 +27,7 @@ class FilterSettings(Settings):
 
     filter_channels: str = setting(
         '64+32', 'principal components of each layer that the filter of the robust preset sees, '
-        'joined by +', source='measured: the shallower layer loses fewer targets')
+        'joined by +; one number: of the deeper layer alone', source='measured: the shallower layer loses fewer targets')
     filter_cells: int = setting(
         3, 'cells per side of the filter', minimum=1, maximum=9,
         source='measured: 4, which is the whole target, loses more of them and takes longer')
@@ -63,14 +63,14 @@ class FilterSettings(Settings):
 
     @property
     def channels(self):
-        """Return the principal components of each layer."""
+        """Return the principal components of each layer that is seen, the deepest one last."""
         try:
             found = [int(part) for part in self.filter_channels.split('+')]
         except ValueError:
             found = []
-        if len(found) != 2 or min(found) < 1:
-            raise SettingError(f'filter_channels = {self.filter_channels!r} is not two positive '
-                               'numbers joined by +, such as 64+32')
+        if not 1 <= len(found) <= 2 or min(found) < 1:
+            raise SettingError(f'filter_channels = {self.filter_channels!r} is not one positive '
+                               'number or two joined by +, such as 64+32')
         return found
 
 
@@ -123,8 +123,9 @@ class FilterMaps:
         Find the principal components of a first frame.
 
         :param maps: list of (1, C, H, W), one per layer; each has cells where the last one has.
-        :param channels: principal components of each layer.
+        :param channels: principal components of each layer that is seen, the last ones of maps.
         """
+        self._layers = len(channels)
         cells = [one[0].flatten(1).T for one in self._on_one_grid(maps)]
         self._projection = Projection.joined(
             [Projection.fit([layer], keep, 1.0) for layer, keep in zip(cells, channels)])
@@ -133,8 +134,8 @@ class FilterMaps:
         """Return (1, sum of channels, H, W) of the list of maps of a frame, (1, C, H, W) each."""
         return torch.cat(self._projection.of_maps(self._on_one_grid(maps)), dim=1)
 
-    @staticmethod
-    def _on_one_grid(maps):
+    def _on_one_grid(self, maps):
+        maps = maps[-self._layers:]
         size = maps[-1].shape[2]
         # A mean over as many cells as lie between two of the grid, about the ones it has.
         steps = [round(one.shape[2] / size) for one in maps]

@@ -37,7 +37,10 @@ _WITHOUT: dict[str, dict] = {
     'without filter': {'robust_filter': False},
     'without judgement': {'robust_judge': False},
     'without refinement': {'robust_refinement': False},
+    'without the shallower layer': {'filter_channels': '96'},
     'without distractors': {'filter_distractors': 0.0},
+    'without long-term memory': {'filter_first': 0.0},
+    'without the gate on learning': {'robust_sure': 0.0},
     'without correction': {'robust_correction': 0.0},
     'without re-detection': {'redetection': False},
 }
