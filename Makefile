@@ -20,7 +20,7 @@ demo: $(STAMP) ## Replay a bag into a tracker node over DDS, score it: out/demo/
 	@$(VENV)/bin/python -m tracking_nodes.nodes.demo $(if $(BAG),--bag "$(BAG)")
 
 test: $(STAMP) ## Run all tests (TRACKING_DATA=... for those on real sequences)
-	@$(VENV)/bin/python -m pytest -q
+	@$(VENV)/bin/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist worksteal
 
 bench: $(STAMP) ## Measure how fast every tracker is here, beside OpenCV's: out/bench/
 	@$(VENV)/bin/tracking_benchmark bench --background --crop-frames 4 --peer csrt --peer kcf \

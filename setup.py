@@ -108,7 +108,7 @@ setup(
         'lint': LINT,
         'ray': ['ray'],
         'vot': ['vot-trax'],
-        'test': ['got10k', 'hypothesis', 'pytest', 'ray', 'scikit-learn', 'selenium',
+        'test': ['got10k', 'hypothesis', 'pytest', 'pytest-xdist', 'ray', 'scikit-learn', 'selenium',
                  'setuptools', *LINT, *VOT_TOOLKIT_NEEDS],
     },
     entry_points={'console_scripts': [

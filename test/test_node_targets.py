@@ -295,7 +295,8 @@ def test_with_one_target_an_id_is_ignored_and_forget_takes_its_number():
         targets.give('a', 10)
         targets.answer()
         assert targets.answer().keys() == {'1'}
-        assert len(bench.client.diagnostics) and not bench.node._worker.named
+        assert not bench.node._worker.named
+        wait(lambda: bench.client.diagnostics)
         targets.forget('1')
         assert targets.until(lambda answer: not answer) == {}
         assert bench.set(max_targets=2).reason.startswith('max_targets is read when')
