@@ -56,3 +56,17 @@ def teacher_file(tmp_path, monkeypatch):
     file.parent.mkdir(parents=True)
     torch.manual_seed(0)
     torch.save(torchvision.models.resnet18(weights=None).state_dict(), file)
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Return the gate that all updates of this test go through."""
+    from learning_gate import Gate
+
+    from tracking_nodes.online import background
+
+    gate, original = Gate(), background._train
+    monkeypatch.setattr(background, '_train', lambda train, taken, stream, ready: original(
+        gate.hold(train), taken, stream, ready))
+    yield gate
+    gate.opened.set()
