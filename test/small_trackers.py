@@ -22,10 +22,10 @@ _QUICK = {
     'spatial_first_channels': 8, 'spatial_second_channels': 8, 'spatial_samples': 6,
     'spatial_first_iterations': 8, 'spatial_batch': 2, 'detector_weights': 'random:resnet18',
     'detector_longest': 160, 'motion_weights': 'random',
-    'filter_channels': '8+4', 'redetection': False,
+    'filter_channels': 12, 'redetection': False,
 }
 # The robust preset. A network of random weights is sure of nothing, and is to learn all the same.
-ROBUST = {'preset': 'robust', 'robust_sure': 0.0, 'robust_size': 1.0}
+ROBUST = {'preset': 'robust', 'robust_sure': 0.0, 'robust_size': 1.0, 'robust_filter': True}
 
 
 def quick(name):

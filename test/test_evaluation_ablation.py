@@ -82,10 +82,10 @@ def test_command_runs_the_rows_of_the_robust_preset(tmp_path):
     write_bag(SyntheticSequence(frames=3), bag)
     assert cli.main([
         'ablate', '--tracker', 'edcf', '--preset', 'robust', '--row', 'robust', '--row',
-        'without filter', '--seeds', '1', '--out', str(tmp_path / 'out'), '--set',
-        'weights=random', '--set', 'robust_backbone=random', '--set', 'filter_channels=8+4',
+        'with the filter', '--seeds', '1', '--out', str(tmp_path / 'out'), '--set',
+        'weights=random', '--set', 'robust_backbone=random', '--set', 'filter_channels=12',
         str(bag)]) == 0
     table = (tmp_path / 'out/ablation.md').read_text()
-    assert '| robust | 1 |' in table and '| without filter | 1 |' in table
-    record, = (tmp_path / 'out').glob('without filter_seed0/*.json')
-    assert json.loads(record.read_text())['made_by']['settings']['robust_filter'] is False
+    assert '| robust | 1 |' in table and '| with the filter | 1 |' in table
+    record, = (tmp_path / 'out').glob('with the filter_seed0/*.json')
+    assert json.loads(record.read_text())['made_by']['settings']['robust_filter'] is True

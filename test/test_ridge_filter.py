@@ -1,6 +1,5 @@
 """The ridge filter against loops in float64, scikit-learn and targets whose place is known."""
 from dataclasses import replace
-import re
 
 import numpy as np
 import pytest
@@ -8,10 +7,8 @@ from sklearn.linear_model import Ridge
 from small_trackers import held_bytes
 import torch
 
-from tracking_nodes.errors import SettingError
-from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.online.peak import best_peaks
-from tracking_nodes.online.ridge_filter import FilterMaps, FilterSettings, RidgeFilter
+from tracking_nodes.online.ridge_filter import FilterSettings, RidgeFilter
 
 STRIDE, OFFSET = 16, 0.5
 # Left, top, right, bottom in pixels of a search region.
@@ -217,64 +214,3 @@ def test_targets_outside_tiny_or_larger_than_the_region_are_learned_without_harm
     found = started(FilterSettings(), (maps_of(1), np.array(corners)))
     found.adopt(found.learned(maps_of(2), np.array(corners), 1))
     assert found.respond(maps_of(3)).isfinite().all()
-
-
-# --- what it sees ---
-
-def test_the_shallower_layer_is_averaged_onto_the_places_of_the_deeper_one():
-    backbone = load_backbone('resnet18', 'random')
-    shallow, deep = (backbone.offset[tap] + backbone.stride[tap] * np.arange(side)
-                     for tap, side in (('layer2', 36), ('layer3', 18)))
-    np.testing.assert_array_equal(shallow[::2], deep)
-    plain = [maps_of(1, 2, 36), maps_of(2, 2, 18)]
-    seen = FilterMaps(plain, [2, 2])
-
-    def cells_that_see(row, column):
-        """Return the cells that change, with how much, when one of the shallow layer does."""
-        marked = plain[0].clone()
-        marked[0, 0, row, column] += 1.0
-        change = (seen.of([marked, plain[1]]) - seen.of(plain))[0].abs().sum(dim=0)
-        cells = (change > 1e-3).nonzero()
-        return cells.tolist(), change[tuple(cells.T)]
-
-    # One that lies where a deeper one does is seen there alone, one between four by these alike.
-    assert cells_that_see(2 * 7, 2 * 11)[0] == [[7, 11]]
-    cells, shares = cells_that_see(2 * 7 + 1, 2 * 11 + 1)
-    assert cells == [[7, 11], [7, 12], [8, 11], [8, 12]]
-    np.testing.assert_allclose(shares, shares[:1].expand(4), rtol=1e-3)
-
-
-def test_each_layer_gives_the_components_asked_for_of_one_scale():
-    maps = [3.0 * maps_of(1, 12, 24), 0.01 * maps_of(2, 20, 12)]
-    seen = FilterMaps(maps, [5, 7]).of(maps)
-    assert seen.shape == (1, 12, 12, 12)
-    sizes = [part.square().mean().sqrt() for part in (seen[:, :5], seen[:, 5:])]
-    np.testing.assert_allclose(sizes, 1.0, rtol=1e-4)
-
-
-def test_the_components_are_those_of_the_first_frame():
-    first, later = ([maps_of(seed, 12, 24), maps_of(seed + 1, 20, 12)] for seed in (1, 3))
-    seen = FilterMaps(first, [5, 7])
-    expected = seen.of(later)
-    assert torch.equal(seen.of(later), expected)
-    assert not torch.equal(FilterMaps(later, [5, 7]).of(later), expected)
-
-
-@pytest.mark.parametrize('channels', ['64+32+16', '64+', 'many', '0+32', '-4+8', ''])
-def test_channels_that_are_not_one_or_two_positive_numbers_are_refused_with_an_example(channels):
-    said = (f'filter_channels = {channels!r} is not one positive number or two joined by +, '
-            'such as 64+32')
-    with pytest.raises(SettingError, match=re.escape(said)):
-        FilterSettings(filter_channels=channels)
-
-
-def test_channels_are_read_layer_by_layer():
-    assert FilterSettings(filter_channels='12+7').channels == [12, 7]
-
-
-def test_one_number_is_of_the_deeper_layer_alone():
-    maps = [maps_of(1, 12, 24), maps_of(2, 20, 12)]
-    channels = FilterSettings(filter_channels='7').channels
-    alone = FilterMaps(maps, channels).of(maps)
-    assert alone.shape == (1, 7, 12, 12)
-    assert torch.equal(FilterMaps(maps[1:], channels).of(maps[1:]), alone)

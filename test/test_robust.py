@@ -138,10 +138,10 @@ class ToldSettings(RobustSettings, RedetectionSettings):
     search_scale: float = setting(5.0, 'of filter and refinement', minimum=2.0, maximum=12.0)
     # What the refinement is made for: of random features it knows nothing, and leads away.
     search_size: int = setting(288, 'of filter and refinement', minimum=96, maximum=1024)
-    filter_channels: str = setting('8+4', 'few')
+    filter_channels: int = setting(12, 'few')
 
 
-SEEING = {'filter_channels': '32+32'}
+SEEING = {'filter_channels': 64}
 
 
 class Told(Tracker):
@@ -382,7 +382,7 @@ def test_a_tracker_that_sees_otherwise_is_left_to_it(changes):
 @pytest.mark.parametrize('off', ['robust_filter', 'robust_judge', 'robust_refinement'])
 def test_every_tracker_runs_with_a_mechanism_less(name, off):
     images, boxes = clip()
-    tracker = make(name, **ROBUST, **{off: False})
+    tracker = make(name, **{**ROBUST, off: False})
     found, scores, _ = run(tracker, images[:4], boxes[0])
     assert np.isfinite(found).all() and ((scores >= 0) & (scores <= 1)).all()
 
@@ -410,9 +410,11 @@ def test_each_row_of_the_ablation_leaves_out_what_it_says(name):
     cls = registry.tracker_class(name)
     table, whole = cls.robust_ablation, cls.settings_class.parse({'preset': 'robust'})
     assert list(table)[0] == 'robust' and cls.settings_class.parse(table['robust']) == whole
-    # GSTP has nothing to detect again.
-    assert set(ROBUST_ABLATION) - set(table) == ({'without re-detection'} if name == 'gstp'
-                                                 else set())
+    # GSTP has nothing to detect again, EDCF a filter of its own.
+    assert set(ROBUST_ABLATION) ^ set(table) == {
+        'gstp': {'without re-detection'},
+        'edcf': {'with the filter', 'without filter', 'without distractors',
+                 'without long-term memory'}}.get(name, set())
     for row, changes in table.items():
         settings = cls.settings_class.parse(changes).as_dict()
         assert settings['preset'] == 'robust'

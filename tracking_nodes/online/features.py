@@ -329,12 +329,6 @@ class Projection:
             biases.append(-(gain * basis) @ mean)
         return cls(weights, biases)
 
-    @classmethod
-    def joined(cls, parts):
-        """Return one of several projections' layers, in their order."""
-        return cls([weight for part in parts for weight in part.weights],
-                   [bias for part in parts for bias in part.biases])
-
     def to(self, device):
         """Return the same projection on a device."""
         return Projection(*([tensor.to(device) for tensor in part]

@@ -13,8 +13,6 @@ import math
 import torch
 from torch.nn import functional
 
-from tracking_nodes.errors import SettingError
-from tracking_nodes.online.features import Projection
 from tracking_nodes.parameters import Settings, setting
 
 # The label up to which a cell is off the target.
@@ -25,9 +23,9 @@ _OFF_TARGET = 0.1
 class FilterSettings(Settings):
     """Size, label and learning of the ridge filter of the robust preset."""
 
-    filter_channels: str = setting(
-        '64+32', 'principal components of each layer that the filter of the robust preset sees, '
-        'joined by +; one number: of the deeper layer alone', source='measured: the shallower layer loses fewer targets')
+    filter_channels: int = setting(
+        96, "principal components of the backbone's deepest layer that the filter of the robust "
+        'preset sees', minimum=1, maximum=256, source='measured: a layer more gains nothing')
     filter_cells: int = setting(
         3, 'cells per side of the filter', minimum=1, maximum=9,
         source='measured: 4, which is the whole target, loses more of them and takes longer')
@@ -56,22 +54,6 @@ class FilterSettings(Settings):
     filter_early: int = setting(
         10, 'first frames after which the filter is updated each time', minimum=0, maximum=1000,
         source='so young a filter knows little but one picture', live=True)
-
-    def __post_init__(self):
-        super().__post_init__()
-        _ = self.channels
-
-    @property
-    def channels(self):
-        """Return the principal components of each layer that is seen, the deepest one last."""
-        try:
-            found = [int(part) for part in self.filter_channels.split('+')]
-        except ValueError:
-            found = []
-        if not 1 <= len(found) <= 2 or min(found) < 1:
-            raise SettingError(f'filter_channels = {self.filter_channels!r} is not one positive '
-                               'number or two joined by +, such as 64+32')
-        return found
 
 
 @dataclass(frozen=True)
@@ -113,34 +95,6 @@ class NormalEquations:
         # Where an image has no texture all moments are zero.
         diagonal.add_(ridge * diagonal.mean() + 1e-6)
         return torch.cholesky_solve(self.products[:, None], torch.linalg.cholesky(moments))[:, 0]
-
-
-class FilterMaps:
-    """What the filter sees of a backbone: layers on the deepest one's grid, few channels each."""
-
-    def __init__(self, maps, channels):
-        """
-        Find the principal components of a first frame.
-
-        :param maps: list of (1, C, H, W), one per layer; each has cells where the last one has.
-        :param channels: principal components of each layer that is seen, the last ones of maps.
-        """
-        self._layers = len(channels)
-        cells = [one[0].flatten(1).T for one in self._on_one_grid(maps)]
-        self._projection = Projection.joined(
-            [Projection.fit([layer], keep, 1.0) for layer, keep in zip(cells, channels)])
-
-    def of(self, maps):
-        """Return (1, sum of channels, H, W) of the list of maps of a frame, (1, C, H, W) each."""
-        return torch.cat(self._projection.of_maps(self._on_one_grid(maps)), dim=1)
-
-    def _on_one_grid(self, maps):
-        maps = maps[-self._layers:]
-        size = maps[-1].shape[2]
-        # A mean over as many cells as lie between two of the grid, about the ones it has.
-        steps = [round(one.shape[2] / size) for one in maps]
-        return [functional.avg_pool2d(one, 2 * step - 1, step, step - 1) if step > 1 else one
-                for one, step in zip(maps, steps)]
 
 
 class RidgeFilter:

@@ -43,7 +43,9 @@ class EdcfSettings(RobustSettings, RedetectionSettings):
     """Parameters of EDCF; CACFNet, CACFNet+ and EDSiam are settings of it."""
 
     # The refinement says how large the target is.
-    presets: ClassVar[dict] = {'robust': {'scales': 1, 'redetection': True, 'robust_own': 6.0}}
+    # Its own filter says where to look.
+    presets: ClassVar[dict] = {'robust': {
+        'scales': 1, 'redetection': True, 'robust_filter': False, 'robust_own': 6.0}}
 
     weights: str = setting(
         '', "weights file of the encoder; empty for the shipped one, random for none; DCFNet's "
@@ -146,7 +148,10 @@ class Edcf(Looker, Tracker):
     """
 
     settings_class = EdcfSettings
-    robust_ablation = ROBUST_ABLATION
+    robust_ablation = {
+        **{row: changes for row, changes in ROBUST_ABLATION.items()
+           if not any('filter' in name for name in changes)},
+        'with the filter': {'preset': 'robust', 'robust_filter': True}}
     learns = True
     ablation = {
         'SiamFC': {'weights': 'edcf_siamfc.safetensors', 'fine': False},

@@ -19,10 +19,10 @@ from tracking_nodes.geometry import (
 from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.box_correction import BoxCorrection
 from tracking_nodes.online.box_refiner import BoxRefiner
-from tracking_nodes.online.features import FeatureExtractor, FeatureSettings
+from tracking_nodes.online.features import FeatureExtractor, FeatureSettings, Projection
 from tracking_nodes.online.first_views import first_views
 from tracking_nodes.online.peak import best_peaks
-from tracking_nodes.online.ridge_filter import FilterMaps, FilterSettings, RidgeFilter
+from tracking_nodes.online.ridge_filter import FilterSettings, RidgeFilter
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Progress
 from tracking_nodes.trackers.stages import stage
@@ -37,7 +37,6 @@ _WITHOUT: dict[str, dict] = {
     'without filter': {'robust_filter': False},
     'without judgement': {'robust_judge': False},
     'without refinement': {'robust_refinement': False},
-    'without the shallower layer': {'filter_channels': '96'},
     'without distractors': {'filter_distractors': 0.0},
     'without long-term memory': {'filter_first': 0.0},
     'without the gate on learning': {'robust_sure': 0.0},
@@ -200,10 +199,15 @@ class Robust(Wrapped):
     def _start_filter(self, image, maps):
         """Learn the filter on the first image, whose maps these are."""
         seen = self._extractor.settings
-        self._maps = FilterMaps(maps, self.settings.channels)
+        cells = maps[-1][0].flatten(1).T
+        self._projection = Projection.fit([cells], self.settings.filter_channels, 1.0)
         pixels, corners = first_views(image, self._box, seen.search_scale, seen.search_size)
         views = (self._extractor.maps(pixels[index:index + 1]) for index in range(len(pixels)))
-        self._filter.start([self._maps.of(view) for view in views], corners)
+        self._filter.start([self._filtered(view) for view in views], corners)
+
+    def _filtered(self, maps):
+        """Return what the filter sees, (1, filter_channels, H, W), of the maps of all layers."""
+        return self._projection.of_maps(maps[-1:])[0]
 
     def _locate(self, image):
         settings, (height, width) = self.settings, image.shape[:2]
@@ -213,7 +217,7 @@ class Robust(Wrapped):
         boxes, heights, seen = own.box[None], np.full(1, np.nan), None
         if self._filter is not None:
             with stage('filter'):
-                seen = self._maps.of(maps)
+                seen = self._filtered(maps)
                 response = self._filter.respond(seen)
                 places, heights = self._places(response, region)
                 boxes = np.concatenate([places, boxes])
@@ -324,7 +328,7 @@ class Robust(Wrapped):
         for each in (self._tracker, self._filter, self._refiner):
             if each is not None:
                 each.reset()
-        self._box = self._maps = self._seen = self._correction = self.opinions = None
+        self._box = self._projection = self._seen = self._correction = self.opinions = None
         self._sure = True
         self._index = self._updated = 0
 
