@@ -132,8 +132,10 @@ def measure(images, box, drive, truth=None):
         node.terminate()
         node.wait(10)
         executor.shutdown()
-        rclpy.shutdown(context=context)
         spinning.join(5)
+        # A publisher of raw images that stays would be taken by the node of the next run.
+        client.destroy_node()
+        rclpy.shutdown(context=context)
     return {'tracker': drive.tracker, 'rate': drive.rate, 'seconds': seconds,
             'size': f'{images[0].shape[1]}x{images[0].shape[0]}',
             'transport': 'compressed' if drive.compressed else 'raw',
