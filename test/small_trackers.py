@@ -23,6 +23,8 @@ _QUICK = {
     'spatial_first_iterations': 8, 'spatial_batch': 2, 'detector_weights': 'random:resnet18',
     'detector_longest': 160, 'motion_weights': 'random',
     'filter_channels': 12, 'redetection': False,
+    # The score is the tracker's own, whatever was fitted to its weights.
+    'calibration_slope': 1.0, 'calibration_offset': 0.0,
 }
 # The robust preset. A network of random weights is sure of nothing, and is to learn all the same.
 ROBUST = {'preset': 'robust', 'robust_sure': 0.0, 'robust_size': 1.0, 'robust_filter': True}

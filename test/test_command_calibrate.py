@@ -10,9 +10,10 @@ from tracking_nodes.errors import SequenceError
 from tracking_nodes.evaluation import results
 from tracking_nodes.evaluation.confidence import Confidence
 from tracking_nodes.evaluation.measures.calibration import calibration_error
-from tracking_nodes.evaluation.measures.score_map import fit_map, mapped
+from tracking_nodes.evaluation.measures.score_map import fit_map
 from tracking_nodes.evaluation.run import Run
 from tracking_nodes.evaluation.score_calibration import calibrate
+from tracking_nodes.trackers.probability import mapped
 
 
 def observed(slope, offset, seed=0, count=20000):

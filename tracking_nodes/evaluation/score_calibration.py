@@ -6,8 +6,9 @@ import numpy as np
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.evaluation.confidence import Confidence
 from tracking_nodes.evaluation.measures.calibration import calibration_error
-from tracking_nodes.evaluation.measures.score_map import fit_map, mapped
+from tracking_nodes.evaluation.measures.score_map import fit_map
 from tracking_nodes.evaluation.metrics import Metric
+from tracking_nodes.trackers.probability import mapped
 
 METRICS = (
     Metric('slope', 'slope', 'of the map sigmoid(slope * logit(score) + offset), fitted to all '

@@ -24,6 +24,7 @@ from tracking_nodes.online.sample_memory import MemorySettings
 from tracking_nodes.online.temporal_stream import TemporalSettings, TemporalStream
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.probability import ProbabilitySettings
 from tracking_nodes.trackers.redetection import RedetectionSettings
 from tracking_nodes.trackers.robust import ROBUST_ABLATION, RobustSettings
 from tracking_nodes.trackers.stages import stage
@@ -32,8 +33,8 @@ from tracking_nodes.trackers.updates import Due, JointUpdate
 
 
 @dataclass(frozen=True)
-class DetectionSettings(RobustSettings, RedetectionSettings, TemporalSettings, MemorySettings,
-                        FeatureSettings):
+class DetectionSettings(RobustSettings, RedetectionSettings, ProbabilitySettings,
+                        TemporalSettings, MemorySettings, FeatureSettings):
     """Candidates, labels and box regression of tracking by detection, and all it builds on."""
 
     presets: ClassVar[dict] = {'robust': {
@@ -241,7 +242,8 @@ class DetectionTracker(Looker, Tracker):
             self._box = clip_box(resized(output, regressed[2:], settings.regressed_size),
                                  *self._size)
             output = regressed
-        return Location(clip_box(output, *self._size), estimate.score, self._believed)
+        return Location(clip_box(output, *self._size), settings.probability(estimate.score),
+                        self._believed)
 
     @property
     def extractor(self):

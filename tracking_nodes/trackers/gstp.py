@@ -15,13 +15,14 @@ from tracking_nodes.online.global_search import GlobalSearch, GlobalSearchSettin
 from tracking_nodes.online.motion_model import MotionModel, MotionSettings
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers.probability import ProbabilitySettings
 from tracking_nodes.trackers.robust import ROBUST_ABLATION, RobustSettings
 from tracking_nodes.trackers.stages import stage
 from tracking_nodes.trackers.together import Looker
 
 
 @dataclass(frozen=True)
-class GstpSettings(RobustSettings, MotionSettings, GlobalSearchSettings):
+class GstpSettings(RobustSettings, ProbabilitySettings, MotionSettings, GlobalSearchSettings):
     """Parameters of GSTP."""
 
     present_threshold: float = setting(
@@ -96,7 +97,8 @@ class Gstp(Looker, Tracker):
             self._box = self._correction.applied(found.boxes[best:best + 1])[0]
         if self._motion is not None:
             self._motion.see(_centre(self._box) if present else None)
-        return Location(clip_box(self._box, width, height), score, present)
+        return Location(clip_box(self._box, width, height), self.settings.probability(score),
+                        present)
 
     def _learn(self):
         return False

@@ -3,20 +3,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 from tracking_nodes.evaluation.measures.failure import HELD
+from tracking_nodes.trackers.probability import log_odds
 
-# Scores are written with six digits.
-_SMALLEST = 1e-6
 _ITERATIONS, _PRECISION = 100, 1e-10
-
-
-def mapped(scores, slope, offset):
-    """
-    Return the probabilities that a map gives: sigmoid(slope * logit(score) + offset).
-
-    :param scores: (N,) in [0, 1].
-    :return: (N,) in (0, 1).
-    """
-    return expit(slope * _logits(scores) + offset)
 
 
 def fit_map(scores, overlaps):
@@ -34,7 +23,7 @@ def fit_map(scores, overlaps):
     held = np.asarray(overlaps) >= HELD
     yes, no = held.sum(), (~held).sum()
     targets = np.where(held, (yes + 1) / (yes + 2), 1 / (no + 2))
-    inputs = np.stack([_logits(scores), np.ones(len(held))])
+    inputs = np.stack([log_odds(scores), np.ones(len(held))])
     start = np.array([0.0, logit(targets.mean())])
     slope, offset = _newton(inputs, targets, start)
     return (slope, offset) if slope > 0 else (0.0, float(start[1]))
@@ -60,7 +49,3 @@ def _newton(inputs, targets, weights):
 def _cost(inputs, targets, weights):
     values = weights @ inputs
     return (np.logaddexp(0, values) - targets * values).sum()
-
-
-def _logits(scores):
-    return logit(np.clip(np.asarray(scores, dtype=np.float64), _SMALLEST, 1 - _SMALLEST))
