@@ -8,12 +8,13 @@ from node_harness import Answer, Bench, FrameCodeTracker, SECOND, stamp_to_nanos
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.nodes.compensation import Compensation
 from tracking_nodes.nodes.conversions import nanoseconds_to_stamp
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.trackers.base import Location
+
+from vision_msgs.msg import Detection2DArray
 
 BOX = '100, 80, 40, 30'
 STEP = SECOND // 25

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
-from vision_msgs.msg import Detection2D, Detection2DArray
 
 from tracking_nodes.nodes.conversions import nanoseconds_to_stamp, stamp_to_nanoseconds
+
+from vision_msgs.msg import Detection2D, Detection2DArray
 
 FUZZED, BATCH = 10_000, 5
 PAUSE = 0.003

@@ -10,10 +10,11 @@ import pytest
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
-from vision_msgs.msg import Detection2D
 
 from tracking_nodes.nodes.conversions import image_message
 from tracking_nodes.nodes.qos import LATCHED
+
+from vision_msgs.msg import Detection2D
 
 BOX = (100.0, 80.0, 40.0, 30.0)
 WARN, ERROR = b'\x01', b'\x02'

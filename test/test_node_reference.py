@@ -3,12 +3,13 @@ from pathlib import Path
 
 from node_harness import Bench, wait
 import pytest
-import yaml
 
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.nodes.reference import (
     configuration, documentation, main, PUBLISHED, SERVICES, SUBSCRIBED)
 from tracking_nodes.parameters import specs
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 # Every node has these.

@@ -8,12 +8,13 @@ import pytest
 from sensor_msgs.msg import Image
 from small_trackers import clip, quick
 from std_msgs.msg import String
-from vision_msgs.msg import Detection2D, Detection2DArray
-from visualization_msgs.msg import Marker, MarkerArray
 
 from tracking_nodes.nodes import worker as worker_module
 from tracking_nodes.nodes.conversions import (
     best_hypothesis, message_to_box, stamp_to_nanoseconds)
+
+from vision_msgs.msg import Detection2D, Detection2DArray
+from visualization_msgs.msg import Marker, MarkerArray
 
 
 class Targets:

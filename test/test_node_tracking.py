@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
-from vision_msgs.msg import Detection2D, Detection2DArray, VisionInfo
-from visualization_msgs.msg import Marker, MarkerArray
 
 from tracking_nodes.nodes.qos import LATCHED
+
+from vision_msgs.msg import Detection2D, Detection2DArray, VisionInfo
+from visualization_msgs.msg import Marker, MarkerArray
 
 BOX = (100.0, 80.0, 40.0, 30.0)
 

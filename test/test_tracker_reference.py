@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 import rclpy
 from rclpy.node import Node
-import yaml
 
 from tracking_nodes.nodes.parameters import declare, read
 from tracking_nodes.nodes.reference import files, main
 from tracking_nodes.parameters import specs
 from tracking_nodes.trackers import registry
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 CONFIGURED = [name for name in registry.names(own=True)

@@ -12,7 +12,7 @@ from tracking_nodes.nn.device import (
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.online.regions import cut
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 TEMPLATE_SIDE = 192         # pixels of the template image
 # Sides of the target in the template image; what is smaller or larger was not trained for.

@@ -22,7 +22,7 @@ from tracking_nodes.nn.heatmaps import trajectory
 from tracking_nodes.nn.hrnet import HRNet, STRIDE
 from tracking_nodes.nn.normalisation import Normalisation
 from tracking_nodes.nn.plain import he_initialise
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 SIGMA = 3.0             # of the heatmaps, in pixels; GSTP section 2.2
 NETWORK = 'gstp_motion'

@@ -20,7 +20,7 @@ from tracking_nodes.online.classifier import OnlineClassifier
 from tracking_nodes.online.clip import Clip
 from tracking_nodes.online.features import pool_boxes, Projection
 from tracking_nodes.online.refinement import ORDERS
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 # Width of C3D with random weights, which only show that everything runs.
 RANDOM_WIDTH = 0.25
