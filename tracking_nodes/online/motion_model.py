@@ -37,7 +37,7 @@ class MotionSettings(Settings):
     """The motion model, and how much its word counts."""
 
     motion: bool = setting(
-        True, 'whether candidates are scored anew by the motion model; false is the paper\'s '
+        True, "whether candidates are scored anew by the motion model; false is the paper's "
         'system without it', source='GSTP section 2.2')
     motion_history: int = setting(
         8, 'K, past positions that are seen; up to as many as the weights were trained with',
