@@ -228,7 +228,7 @@ class Operator:
         """Freeze or resume."""
         return self.call(SetBool, 'set_learning', SetBool.Request(data=learning))
 
-    def set(self, **parameters):
+    def set_parameters(self, **parameters):
         """Set parameters together; a double underscore stands for a dot."""
         request = SetParametersAtomically.Request(parameters=[
             Parameter(name.replace('__', '.'), value=value).to_parameter_msg()

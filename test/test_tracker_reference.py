@@ -43,7 +43,7 @@ def test_every_parameter_is_commented_with_help_range_and_source(name):
         where, = [number for number, line in enumerate(lines)
                   if line.strip().startswith(f'{spec.name}:')]
         comment = lines[where - 1]
-        for text in (spec.help, spec.source, *map(str, spec.choices)):
+        for text in (spec.meaning, spec.source, *map(str, spec.choices)):
             assert text in comment and text in page
         if spec.minimum is not None and spec.maximum is not None:
             assert f'({spec.minimum:g} to {spec.maximum:g})' in comment

@@ -122,7 +122,7 @@ class BagPlayer(Node):
             if encoded is None:
                 image = self.sequence.image(index)
                 encoded = EncodedImage('jpeg', cv2.imencode('.jpg', image)[1].tobytes())
-            yield CompressedImage(format=encoded.format, data=array('B', encoded.data))
+            yield CompressedImage(format=encoded.codec, data=array('B', encoded.data))
 
     def _await_partners(self):
         topic, patience = self._images.topic_name, self.settings.patience
