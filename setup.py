@@ -108,8 +108,8 @@ setup(
         'lint': LINT,
         'ray': ['ray'],
         'vot': ['vot-trax'],
-        'test': ['got10k', 'hypothesis', 'pytest', 'pytest-xdist', 'ray', 'scikit-learn', 'selenium',
-                 'setuptools', *LINT, *VOT_TOOLKIT_NEEDS],
+        'test': ['got10k', 'hypothesis', 'pytest', 'pytest-xdist', 'ray', 'scikit-learn',
+                 'selenium', 'setuptools', *LINT, *VOT_TOOLKIT_NEEDS],
     },
     entry_points={'console_scripts': [
         f'bag_evaluator = {NAME}.nodes.bag_evaluator:main',

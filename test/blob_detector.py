@@ -2,10 +2,11 @@
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.imaging import decode_image
 from tracking_nodes.nodes.conversions import detection, detections
+
+from vision_msgs.msg import Detection2DArray
 
 COLOURS = {'blue': (255, 0, 0), 'red': (0, 0, 255)}
 

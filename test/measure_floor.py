@@ -32,7 +32,8 @@ def counts(contender, frames):
         locate.append(counted(lambda: tracker.locate(image)))
         learn.append(counted(tracker.learn))
     return (max(locate, key=lambda count: count.operations),
-            max(learn, key=lambda count: (count.operations, count.bytes), default=Count(0, 0)))
+            max(learn, key=lambda count: (count.operations, count.bytes_moved),
+                default=Count(0, 0)))
 
 
 def parse_card(text):
@@ -60,7 +61,7 @@ def main():
         contender, = parse_contenders([name], values, Runtime(device='cpu'))
         locate, learn = counts(contender, options.frames)
         cells = [name, *(f'{value:.3g}' for count in (locate, learn)
-                         for value in (count.operations / 1e9, count.bytes / 1e6))]
+                         for value in (count.operations / 1e9, count.bytes_moved / 1e6))]
         cells += [f'{1e3 * half.floor(locate):.2f} / {1e3 * single.floor(learn):.2f}'
                   for _, half, single in cards]
         print(f'| {" | ".join(cells)} |', flush=True)

@@ -25,12 +25,13 @@ import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CompressedImage, Image
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.geometry import iou
 from tracking_nodes.nodes.conversions import image_message
 from tracking_nodes.nodes.qos import RELIABLE, SENSOR_DATA
 from tracking_nodes.sequences.catalog import open_sequences
+
+from vision_msgs.msg import Detection2DArray
 
 _SETTLE = 2.0
 PARTS = ('queue', 'decode', 'locate', 'predict', 'publish', 'learn')

@@ -19,9 +19,10 @@ from node_harness import Answer, Client, init_message, start_node, wait
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from std_srvs.srv import Trigger
-from vision_msgs.msg import Detection2D
 
 from tracking_nodes.nodes.conversions import image_message, stamp_to_nanoseconds
+
+from vision_msgs.msg import Detection2D
 
 _BOX = (100, 80, 40, 30)
 _RESTART_EVERY = 500

@@ -6,9 +6,10 @@ import cv2
 from node_harness import candidate, compressed, SECOND
 import numpy as np
 from rclpy.serialization import serialize_message
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.nodes.conversions import image_message
+
+from vision_msgs.msg import Detection2DArray
 
 ENCODINGS = ('bgr8', 'rgb8', 'mono8', 'mono16', 'bayer_rggb8', 'yuv422', 'yuv422_yuy2', '8UC3',
              '32FC1', '', 'purple17', 'bgra16')

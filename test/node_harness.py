@@ -22,7 +22,6 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
-from vision_msgs.msg import Detection2D, Detection2DArray
 
 import tracking_nodes
 from tracking_nodes.nodes.conversions import (
@@ -33,6 +32,8 @@ from tracking_nodes.nodes.tracker_node import TrackerNode
 from tracking_nodes.parameters import setting, Settings
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Location, Tracker
+
+from vision_msgs.msg import Detection2D, Detection2DArray
 
 SECOND = 1_000_000_000
 # Of no account on an idle machine; a full one takes its time.
@@ -227,7 +228,7 @@ class Operator:
         """Freeze or resume."""
         return self.call(SetBool, 'set_learning', SetBool.Request(data=learning))
 
-    def set(self, **parameters):
+    def set_parameters(self, **parameters):
         """Set parameters together; a double underscore stands for a dot."""
         request = SetParametersAtomically.Request(parameters=[
             Parameter(name.replace('__', '.'), value=value).to_parameter_msg()

@@ -11,7 +11,6 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import Image
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.cli import main as tracking_benchmark
 from tracking_nodes.nodes.bag_evaluator import BagEvaluator
@@ -19,6 +18,8 @@ from tracking_nodes.nodes.conversions import message_to_box, stamp_to_nanosecond
 from tracking_nodes.sequences.bags import BagSequence, write_bag
 from tracking_nodes.sequences.sequence import Sequence
 from tracking_nodes.sequences.synthetic import SyntheticSequence
+
+from vision_msgs.msg import Detection2DArray
 
 
 @pytest.fixture(scope='module')

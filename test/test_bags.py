@@ -106,7 +106,7 @@ def test_jpeg_and_png_bytes_come_back_as_they_are(tmp_path, random, storage):
     write_bag(sequence, tmp_path / 'bag', storage)
     back = BagSequence(tmp_path / 'bag')
     assert back.image_topic == '/camera/image/compressed'
-    assert [item.format for item in back.encoded_images()] == ['jpeg', 'png'] * 3
+    assert [item.codec for item in back.encoded_images()] == ['jpeg', 'png'] * 3
     assert [item.data for item in back.encoded_images()] == [file.read_bytes() for file in files]
     for ours, theirs in zip(back.images(), sequence.images()):
         np.testing.assert_array_equal(ours, theirs)
@@ -120,7 +120,7 @@ def test_pictures_without_bytes_become_jpeg(tmp_path, random):
     back = BagSequence(tmp_path / 'bag')
     difference = np.stack(list(back.images())).astype(int) - sequence.pictures
     assert np.abs(difference).mean() < 1.5
-    assert all(item.format == 'jpeg' for item in back.encoded_images())
+    assert all(item.codec == 'jpeg' for item in back.encoded_images())
 
 
 def test_a_bag_can_be_converted_again_without_loss(tmp_path, random):

@@ -76,19 +76,19 @@ def test_operations_and_bytes_are_those_of_the_layers():
     maps, kernel = torch.zeros(1, 3, 10, 12), torch.zeros(5, 3, 3, 3)
     count = counted(lambda: conv2d(maps, kernel))
     assert count.operations == 2 * 5 * 8 * 10 * 27
-    assert count.bytes == 4 * (3 * 10 * 12 + 5 * 27 + 5 * 8 * 10)
-    assert counted(lambda: maps.view(-1)).bytes == 0
+    assert count.bytes_moved == 4 * (3 * 10 * 12 + 5 * 27 + 5 * 8 * 10)
+    assert counted(lambda: maps.view(-1)).bytes_moved == 0
 
 
 def test_the_slower_ceiling_is_the_floor():
-    ceilings = Ceilings(operations=1e9, bytes=1e8)
+    ceilings = Ceilings(operations=1e9, bytes_moved=1e8)
     assert ceilings.floor(Count(2 * 10 ** 9, 10 ** 7)) == pytest.approx(2)
     assert ceilings.floor(Count(10 ** 6, 10 ** 8)) == pytest.approx(1)
 
 
 def test_ceilings_are_reached_by_a_product_and_a_copy():
     ceilings = measured_ceilings(CPU, torch.float32)
-    assert 1e9 < ceilings.operations < 1e14 and 1e8 < ceilings.bytes < 1e13
+    assert 1e9 < ceilings.operations < 1e14 and 1e8 < ceilings.bytes_moved < 1e13
 
 
 def test_the_command_writes_one_row_for_every_tracker(tmp_path, capsys):

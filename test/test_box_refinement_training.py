@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from training_files import marked_view, OneTarget, white, write_sequences, write_stills
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.geometry import area_side, iou, xyxy_to_xywh
@@ -18,6 +17,8 @@ from tracking_nodes.training.box_refinement import judged
 from tracking_nodes.training.boxed_photographs import PhotographViews
 from tracking_nodes.training.region_pairs import RegionPairs, RegionRules
 from tracking_nodes.training.rough_boxes import rough_boxes, Spread, SPREADS
+
+from training_files import marked_view, OneTarget, white, write_sequences, write_stills
 
 
 class Marked:

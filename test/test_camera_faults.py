@@ -97,7 +97,7 @@ def test_a_thousand_disordered_stamps_lose_only_what_was_overtaken(system):
 
 
 def test_an_image_stamped_in_another_time_costs_at_most_the_two_images_after_it(system):
-    assert system.set(max_age=5.0).successful
+    assert system.set_parameters(max_age=5.0).successful
     for ahead, lost in ((0.2, 2), (0.9, 2), (1.1, 0), (30, 0), (59, 0), (1e6, 0), (-0.9, 0),
                         (-1.1, 0), (-1e6, 0)):
         before = system.count(OUT_OF_ORDER)
@@ -110,12 +110,12 @@ def test_an_image_stamped_in_another_time_costs_at_most_the_two_images_after_it(
         for _ in range(5):
             assert system.ask().identity == '1'
         assert system.count(OUT_OF_ORDER) == before + lost + overtaken
-    assert system.set(max_age=0.0).successful
+    assert system.set_parameters(max_age=0.0).successful
 
 
 def test_a_flood_at_ten_times_the_rate_is_answered_with_the_newest_and_all_is_counted(system):
     # The tracker manages 30 images a second; 300 a second come.
-    assert system.set(frame_code__delay=1 / 30).successful
+    assert system.set_parameters(frame_code__delay=1 / 30).successful
     stamps = [time.time_ns() + number * SECOND // 300 for number in range(600)]
     system.client.answers.clear()
     system.camera.show(stamps, system.number + 1, period=1 / 300)
@@ -123,11 +123,11 @@ def test_a_flood_at_ten_times_the_rate_is_answered_with_the_newest_and_all_is_co
     assert system.answer_to(stamps[-1]).box[1] == system.number
     assert 30 < len(system.client.answers) < 300
     system.accounted()
-    assert system.set(frame_code__delay=0.0).successful
+    assert system.set_parameters(frame_code__delay=0.0).successful
 
 
 def test_images_that_come_late_are_dropped_and_counted_and_those_in_time_are_not(system):
-    assert system.set(max_age=2.0).successful
+    assert system.set_parameters(max_age=2.0).successful
     before = system.count('dropped: stale')
     for number in range(1, 4):
         system.send(time.time_ns() - 10 * SECOND)
@@ -136,11 +136,11 @@ def test_images_that_come_late_are_dropped_and_counted_and_those_in_time_are_not
     assert 'are dropped, as max_age is 2 s' in words
     system.ask()
     system.diagnosed(lambda level, words, _: 'max_age' not in words)
-    assert system.set(max_age=0.0).successful
+    assert system.set_parameters(max_age=0.0).successful
 
 
 def test_a_tracker_that_fails_on_an_image_loses_only_that_image(system):
-    assert system.set(frame_code__fail_on=system.number + 2).successful
+    assert system.set_parameters(frame_code__fail_on=system.number + 2).successful
     system.ask()
     before = system.count('dropped: tracker_error')
     system.send()
@@ -153,8 +153,8 @@ def test_a_storm_of_parameters_is_survived_and_wrong_values_never_count(system):
     rng = np.random.default_rng(0)
     for _ in range(120):
         low, high = (float(value) for value in rng.random(2))
-        assert system.set(score_low=low, score_high=high).successful == (low <= high)
-        assert not system.set(candidates_region='1, 2', max_age=float('nan')).successful
-        assert not system.set(tracker='static').successful
+        assert system.set_parameters(score_low=low, score_high=high).successful == (low <= high)
+        assert not system.set_parameters(candidates_region='1, 2', max_age=float('nan')).successful
+        assert not system.set_parameters(tracker='static').successful
         assert system.ask().identity == '1'
-    assert system.set(score_low=0.4, score_high=0.6).successful
+    assert system.set_parameters(score_low=0.4, score_high=0.6).successful

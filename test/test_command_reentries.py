@@ -3,12 +3,13 @@ import json
 
 import numpy as np
 import pytest
-from training_files import write_stills
 
 from tracking_nodes.cli import main
 from tracking_nodes.sequences import reentry_clips
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.sequences.drawn_stills import drawn_stills
+
+from training_files import write_stills
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 import safetensors.torch
 from small_trackers import clip
 import torch
-from training_files import write_sequences, write_stills
 
 from tracking_nodes.geometry import area_side, iou, xywh_to_cxcywh
 from tracking_nodes.nn.two_way_head import TwoWayHead
@@ -17,6 +16,8 @@ from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 from tracking_nodes.training import cstnet_spatial
 from tracking_nodes.training.episodes import Shot
+
+from training_files import write_sequences, write_stills
 
 TAPS = tap_names(FeatureSettings(backbone='alexnet'))
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from training_files import write_sequences, write_stills
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.nn.c3d import load_c3d
@@ -16,6 +15,8 @@ from tracking_nodes.training import cstnet_temporal, last_layers
 from tracking_nodes.training.distillation import imitation_loss
 from tracking_nodes.training.episodes import (
     ClipShots, EpisodeRules, Episodes, SequenceShots, Shot)
+
+from training_files import write_sequences, write_stills
 
 RULES = EpisodeRules(4.0, 64, positives=6, negatives=12)
 

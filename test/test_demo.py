@@ -11,7 +11,6 @@ import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CompressedImage, Image
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.evaluation.results import read_boxes, read_result
 from tracking_nodes.nodes import demo
@@ -19,6 +18,8 @@ from tracking_nodes.nodes.conversions import detection, detections, stamp_to_nan
 from tracking_nodes.nodes.qos import RELIABLE
 from tracking_nodes.sequences.bags import BagSequence, read_detections, write_bag
 from tracking_nodes.sequences.synthetic import SyntheticSequence
+
+from vision_msgs.msg import Detection2DArray
 
 FRAMES = 12
 

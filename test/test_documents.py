@@ -4,9 +4,10 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 
 from tracking_nodes.trackers import registry
+
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md'),

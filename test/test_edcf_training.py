@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from training_files import write_sequences, write_stills
 
 from tracking_nodes.nn.encoder_decoder import Decoder, Encoder, load_encoder, PATCH
 from tracking_nodes.sequences.compositing import cover, Pose
@@ -15,6 +14,8 @@ from tracking_nodes.sequences.stills import cut_out_objects, CutOut, Stills
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.training import clips, edcf, edcf_losses
 from tracking_nodes.training.pairs import ClipViews, make_pair, PairRules, SequenceViews, View
+
+from training_files import write_sequences, write_stills
 
 
 def draw(*shape, seed=0):

@@ -3,7 +3,6 @@ import cv2
 import numpy as np
 import pytest
 from result_folders import displaced, Plain, record, score, store
-import yaml
 
 from tracking_nodes.cli import main
 from tracking_nodes.evaluation import results
@@ -11,6 +10,8 @@ from tracking_nodes.evaluation.failure_strips import draw_strip, strip_frames
 from tracking_nodes.evaluation.failures import DRIFT, Failure, failure_place, find_failures, LOSS
 from tracking_nodes.evaluation.run import Run
 from tracking_nodes.evaluation.video import COLOURS
+
+import yaml
 
 MARGIN = 0.05
 

@@ -61,14 +61,14 @@ def test_a_frame_that_fails_twice_is_dropped_and_counted_and_the_next_is_answere
 def test_a_start_is_tried_once_more(bench):
     with bench(full_at=2, full_in='start') as bench:
         bench.ask(1)
-        assert bench.set(init_box='100, 80, 40, 30').successful
+        assert bench.set_parameters(init_box='100, 80, 40, 30').successful
         assert bench.ask(2).identity == '1' and bench.ask(3).box[1] == 3
 
 
 def test_a_start_that_fails_twice_leaves_an_idle_node_that_takes_the_next_target(bench):
     with bench(full_at=2, full_in='start', full_times=2) as bench:
         bench.ask(1)
-        assert bench.set(init_box='100, 80, 40, 30').successful
+        assert bench.set_parameters(init_box='100, 80, 40, 30').successful
         bench.send(2)
         wait(lambda: bench.node._health.drops['gpu_memory'] == 1)
         assert bench.ask(3).box is None
@@ -90,7 +90,7 @@ def test_configuring_without_memory_fails_in_words_and_can_be_repaired(bench):
         _, words, _ = bench.diagnosed(lambda level, words, _: FULL in words)
         assert 'lower hungry.search_size, choose another device' in words
         assert 'and configure it again' in words
-        assert bench.set(hungry__full_times=0).successful
+        assert bench.set_parameters(hungry__full_times=0).successful
         assert bench.transition('configure')
 
 

@@ -88,7 +88,7 @@ def test_a_head_that_states_a_gigantic_image_costs_no_memory():
 def test_the_nodes_limit_counts_at_once_and_is_said_in_words():
     with Bench(init_box='100, 80, 40, 30') as bench:
         bench.ask(1)
-        assert bench.set(max_image_pixels=1000).successful
+        assert bench.set_parameters(max_image_pixels=1000).successful
         bench.send(2)
         _, words, _ = bench.diagnosed(lambda *status: 'fault: bad_image' in status[2])
         assert '320x240 has more than 1000 pixels' in words
@@ -96,7 +96,7 @@ def test_the_nodes_limit_counts_at_once_and_is_said_in_words():
             header=header(bench.next_stamp()), width=2 ** 32 - 1, height=2 ** 32 - 1,
             step=2 ** 32 - 1, encoding='mono8', data=b'abc'))
         bench.diagnosed(lambda *status: status[2].get('fault: bad_image') == '2')
-        assert bench.set(max_image_pixels=320 * 240).successful
+        assert bench.set_parameters(max_image_pixels=320 * 240).successful
         assert bench.ask(3).identity == '1'
 
 

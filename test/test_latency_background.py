@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from small_trackers import make
 import torch
-import yaml
 
 from tracking_nodes.cli import main
 from tracking_nodes.evaluation.latency_profile import Duration, Profile, Row, STAGES
@@ -15,6 +14,8 @@ from tracking_nodes.online.background import BackgroundLearner, learning_thread,
 from tracking_nodes.sequences.folder_writer import write_folder
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers.base import Location, Runtime, Tracker
+
+import yaml
 
 MS = 1_000_000
 

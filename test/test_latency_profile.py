@@ -4,7 +4,6 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import yaml
 
 from tracking_nodes.cli import main
 from tracking_nodes.errors import SettingError
@@ -17,6 +16,8 @@ from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Location, Runtime, Tracker
 from tracking_nodes.trackers.static import StaticTracker
+
+import yaml
 
 GOOD = """
 device: a board

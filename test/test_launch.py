@@ -19,13 +19,14 @@ from rcl_interfaces.srv import GetParameters
 import rclpy
 from rclpy.parameter import parameter_value_to_python
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.nodes.conversions import (
     detection, detections, image_message, message_to_box, nanoseconds_to_stamp,
     stamp_to_nanoseconds)
 from tracking_nodes.sequences.bags import write_bag
 from tracking_nodes.sequences.synthetic import SyntheticSequence
+
+from vision_msgs.msg import Detection2DArray
 
 launch = pytest.importorskip(
     'launch.launch_description_sources', reason='ros2/launch cannot be imported here')

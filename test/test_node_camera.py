@@ -4,9 +4,10 @@ from node_harness import Bench, wait
 import numpy as np
 import pytest
 from sensor_msgs.msg import CameraInfo
-from visualization_msgs.msg import Marker, MarkerArray
 
 from tracking_nodes.nodes.camera_model import camera_info_topic, CameraModel, is_rectified
+
+from visualization_msgs.msg import Marker, MarkerArray
 
 MATRIX = [500.0, 0.0, 310.0, 0.0, 520.0, 250.0, 0.0, 0.0, 1.0]
 PROJECTION = [480.0, 0.0, 320.0, 0.0, 0.0, 480.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0]

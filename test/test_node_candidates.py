@@ -7,13 +7,14 @@ from coded_images import coded_image, header
 from node_harness import Bench, candidate, FrameCodeTracker, SECOND, wait
 import numpy as np
 import pytest
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.nodes.candidates import Candidate, choose, Confirmation, is_usable, suitable
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.trackers.base import Location
 from tracking_nodes.trackers.presence import State
+
+from vision_msgs.msg import Detection2DArray
 
 
 def found(box, score=0.9, identity=''):

@@ -8,12 +8,13 @@ from node_harness import Answer, Bench, FrameCodeTracker, SECOND, stamp_to_nanos
 import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.nodes.compensation import Compensation
 from tracking_nodes.nodes.conversions import nanoseconds_to_stamp
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.trackers.base import Location
+
+from vision_msgs.msg import Detection2DArray
 
 BOX = '100, 80, 40, 30'
 STEP = SECOND // 25
@@ -95,8 +96,8 @@ def test_without_compensation_nothing_is_predicted():
 def test_images_that_carry_a_late_box_to_now_teach_the_velocity():
     with Bench(init_box='', compensation='kalman', use_sim_time=True) as bench:
         simulation = Simulation(bench)
-        assert bench.set(frame_code__start_delay=0.4).successful
-        bench.set(init_box=BOX)
+        assert bench.set_parameters(frame_code__start_delay=0.4).successful
+        bench.set_parameters(init_box=BOX)
         begin = 200 * SECOND
         for index in range(10):
             simulation._clock.publish(Clock(clock=nanoseconds_to_stamp(begin + index * STEP)))

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
-from vision_msgs.msg import Detection2D, Detection2DArray
 
 from tracking_nodes.nodes.conversions import nanoseconds_to_stamp, stamp_to_nanoseconds
+
+from vision_msgs.msg import Detection2D, Detection2DArray
 
 FUZZED, BATCH = 10_000, 5
 PAUSE = 0.003
@@ -65,7 +66,7 @@ def test_missing_weights_are_said_and_repaired_in_the_same_process(tmp_path):
         system.diagnosed(lambda level, words, _: 'WeightsError' in words
                          and 'nowhere.safetensors' in words)
         assert system.lifecycle() == 'unconfigured' and system.process.poll() is None
-        assert system.set(edcf__weights='random').successful
+        assert system.set_parameters(edcf__weights='random').successful
         assert system.transition('configure') and system.transition('activate')
         assert system.begin().identity == '1'
 
@@ -73,17 +74,17 @@ def test_missing_weights_are_said_and_repaired_in_the_same_process(tmp_path):
 def test_a_gpu_without_memory_costs_a_second_try_or_one_image():
     with node_system(tracker='hungry', learning='inline') as system:
         system.begin()
-        assert system.set(hungry__full_at=3, hungry__full_times=1).successful
+        assert system.set_parameters(hungry__full_at=3, hungry__full_times=1).successful
         system.ask()
         assert system.ask().identity == '1'
         system.counted(1, 'fault: gpu_memory')
         _, words, _ = system.client.status()
         assert FULL in words and 'it is tried once more' in words
         assert 'set half, lower hungry.search_size, choose another device' in words
-        assert system.set(hungry__full_at=4, hungry__full_times=2).successful
+        assert system.set_parameters(hungry__full_at=4, hungry__full_times=2).successful
         system.send()
         system.counted(1, 'dropped: gpu_memory')
-        assert system.set(hungry__full_at=5, hungry__full_in='learn').successful
+        assert system.set_parameters(hungry__full_at=5, hungry__full_in='learn').successful
         assert system.ask().identity == '1'
         system.diagnosed(lambda level, words, _: 'the model may be half updated' in words)
         assert system.ask().identity == '1'
@@ -95,7 +96,7 @@ def test_a_gpu_without_memory_while_loading_is_said_and_repaired_in_the_same_pro
     with node_system(tracker='hungry', hungry__full_in='warm_up') as system:
         _, words, _ = system.diagnosed(lambda level, words, _: FULL in words)
         assert 'lower hungry.search_size' in words and system.lifecycle() == 'unconfigured'
-        assert system.set(hungry__full_times=0).successful
+        assert system.set_parameters(hungry__full_times=0).successful
         assert system.transition('configure') and system.transition('activate')
         assert system.begin().identity == '1'
 

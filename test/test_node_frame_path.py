@@ -94,7 +94,7 @@ def test_a_tracker_that_takes_long_blocks_no_callback(monkeypatch):
         for number in range(1, 11):
             bench.send(1 + number)
             wait(lambda: health.received == before + number)
-        assert bench.set_learning(False).success and bench.set(max_age=60.0).successful
+        assert bench.set_learning(False).success and bench.set_parameters(max_age=60.0).successful
         reports = len(bench.client.diagnostics)
         wait(lambda: len(bench.client.diagnostics) > reports + 1)
         # The worker is still in the first of them.

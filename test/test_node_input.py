@@ -10,10 +10,11 @@ import pytest
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
-from vision_msgs.msg import Detection2D
 
 from tracking_nodes.nodes.conversions import image_message
 from tracking_nodes.nodes.qos import LATCHED
+
+from vision_msgs.msg import Detection2D
 
 BOX = (100.0, 80.0, 40.0, 30.0)
 WARN, ERROR = b'\x01', b'\x02'
@@ -73,7 +74,7 @@ def test_truncated_jpeg_is_counted_and_the_target_is_kept():
 
 def test_tracker_that_fails_on_a_frame_loses_only_that_frame(bench):
     bench.start(BOX)
-    assert bench.set(frame_code__fail_on=77).successful
+    assert bench.set_parameters(frame_code__fail_on=77).successful
     bench.send(77)
     level, text, _ = bench.diagnosed(lambda *status: 'fault: tracker_error' in status[2])
     assert level == ERROR and 'told to fail on frame 77' in text
@@ -149,7 +150,7 @@ def test_stale_images_are_dropped_counted_and_explained():
         bench.client.send(coded_image(2), fresh)
         assert bench.answer_to(fresh).stamp == fresh
         bench.diagnosed(lambda level, words, _: 'max_age' not in words)
-        assert bench.set(max_age=10.0).successful
+        assert bench.set_parameters(max_age=10.0).successful
         late = time.time_ns() - 3 * SECOND
         bench.client.send(coded_image(3), late)
         assert bench.answer_to(late).stamp == late
@@ -198,7 +199,7 @@ def test_stamps_that_repeat_or_go_back_are_explained(bench):
 
 def test_reliable_node_and_best_effort_camera_is_said_in_words():
     with Bench(image_qos=qos_profile_sensor_data, active=False) as bench:
-        assert bench.set(image_qos='reliable').successful
+        assert bench.set_parameters(image_qos='reliable').successful
         assert bench.transition('configure') and bench.transition('activate')
         _, words, _ = bench.diagnosed(lambda level, words, _: 'reliability' in words)
         assert 'publisher on /image offers less reliability' in words
@@ -209,7 +210,7 @@ def test_reliable_node_and_best_effort_camera_is_said_in_words():
 def test_qos_override_repairs_the_mismatch():
     with Bench(image_qos=qos_profile_sensor_data, active=False, arguments=[
             '-p', 'qos_overrides./image.subscription.reliability:=best_effort']) as bench:
-        assert bench.set(image_qos='reliable').successful
+        assert bench.set_parameters(image_qos='reliable').successful
         assert bench.transition('configure') and bench.transition('activate')
         wait(lambda: bench.client.image.get_subscription_count() == 1)
         time.sleep(0.3)

@@ -37,7 +37,7 @@ def test_the_background_is_the_default_and_can_be_left():
             ask(bench, number)
         _, _, values = bench.diagnosed(lambda *status: status[2].get('model updates') == '3')
         assert values['model updates skipped'] == '0' and values['model update running'] == 'no'
-        refused = bench.set(learning='background')
+        refused = bench.set_parameters(learning='background')
         assert not refused.successful and 'learning is read when' in refused.reason
 
 

@@ -25,7 +25,7 @@ def test_every_parameter_is_declared_with_help_range_and_kind():
         found = described(bench, [spec.name for spec in table])
         for spec in table:
             message = found[spec.name]
-            assert message.description.startswith(spec.help)
+            assert message.description.startswith(spec.meaning)
             assert message.read_only == (spec.name in ('autostart', 'diagnostics_period'))
             frozen = 'unconfigured' in message.additional_constraints
             assert frozen == (not spec.live and not message.read_only)
@@ -49,11 +49,11 @@ def test_live_parameters_count_from_the_next_image_on():
         bench.ask(1)
         assert bench.ask(2, score=0.3).box is not None
         assert bench.client.states[-1] == 'uncertain'
-        assert bench.set(lost_after=1).successful
+        assert bench.set_parameters(lost_after=1).successful
         assert bench.ask(3, score=0.3).box is None
-        assert bench.set(score_low=0.1, score_high=0.2).successful
+        assert bench.set_parameters(score_low=0.1, score_high=0.2).successful
         assert bench.ask(4, score=0.3).box is not None
-        assert bench.set(frame_code__fail_on=5).successful
+        assert bench.set_parameters(frame_code__fail_on=5).successful
         bench.send(5)
         bench.diagnosed(lambda level, words, _: 'told to fail on frame 5' in words)
 
@@ -73,7 +73,7 @@ def test_live_parameters_count_from_the_next_image_on():
 def test_wrong_changes_are_refused_with_the_reason(change, reason):
     with Bench() as bench:
         before = bench.node.settings
-        result = bench.set(**change)
+        result = bench.set_parameters(**change)
         assert not result.successful and reason in result.reason
         assert bench.node.settings == before
         assert bench.ask(1).box is None
@@ -81,13 +81,13 @@ def test_wrong_changes_are_refused_with_the_reason(change, reason):
 
 def test_an_integer_is_taken_for_a_float():
     with Bench() as bench:
-        assert bench.set(max_age=2).successful
+        assert bench.set_parameters(max_age=2).successful
         assert bench.node.settings.max_age == 2.0
 
 
 def test_half_applied_changes_do_not_exist():
     with Bench() as bench:
-        assert not bench.set(lost_after=3, score_low=0.9).successful
+        assert not bench.set_parameters(lost_after=3, score_low=0.9).successful
         assert bench.node.settings.lost_after == 10
         assert bench.node.get_parameter('lost_after').value == 10
 
@@ -109,11 +109,11 @@ def test_a_presets_defaults_count_in_the_node_and_live_parameters_change_on_top_
         assert type(tracker) is Robust and tracker.settings.backbone == 'resnet18'
         # ROS still has the plain default, which counts as not given.
         assert bench.node.get_parameter('tsn.backbone').value == 'vggm'
-        assert bench.set(tsn__robust_places=1).successful
+        assert bench.set_parameters(tsn__robust_places=1).successful
         bench.ask(2)
         assert tracker.settings.robust_places == 1 and len(tracker.opinions.boxes) == 2
         assert tracker.settings.backbone == 'resnet18'
-        refused = bench.set(tsn__preset='paper')
+        refused = bench.set_parameters(tsn__preset='paper')
         assert not refused.successful and 'tsn.preset is read when' in refused.reason
 
 
@@ -125,7 +125,8 @@ def test_what_is_given_wins_over_a_preset_in_the_node():
 def test_everything_can_change_while_unconfigured():
     with Bench() as bench:
         assert bench.transition('deactivate') and bench.transition('cleanup')
-        assert bench.set(tracker='static', buffer_seconds=0.5, image_qos='reliable').successful
+        assert bench.set_parameters(
+            tracker='static', buffer_seconds=0.5, image_qos='reliable').successful
         assert bench.transition('configure') and bench.transition('activate')
         assert bench.node.settings.tracker == 'static'
         assert bench.ask(1).box is None

@@ -29,9 +29,10 @@ def test_the_node_follows_a_target_that_jumped(monkeypatch):
         assert ask(images[0]).identity == '1'
         tracker = bench.node._worker._target.tracker
         assert type(tracker) is Redetecting
-        refused = bench.set(edcf__redetection=False)
+        refused = bench.set_parameters(edcf__redetection=False)
         assert not refused.successful and 'edcf.redetection is read when' in refused.reason
-        assert bench.set(edcf__redetection_after=1, edcf__redetection_score=0.55).successful
+        assert bench.set_parameters(
+            edcf__redetection_after=1, edcf__redetection_score=0.55).successful
         answer = ask(moved)
         # The first doubt was enough by the new setting.
         assert iou(answer.box, there) > 0.7 and answer.score >= 0.55

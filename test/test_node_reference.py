@@ -3,12 +3,13 @@ from pathlib import Path
 
 from node_harness import Bench, wait
 import pytest
-import yaml
 
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.nodes.reference import (
     configuration, documentation, main, PUBLISHED, SERVICES, SUBSCRIBED)
 from tracking_nodes.parameters import specs
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 # Every node has these.
@@ -31,14 +32,14 @@ def test_the_command_writes_both(tmp_path):
 def test_configuration_holds_every_default():
     values = yaml.safe_load(configuration())['/**']['ros__parameters']
     assert values == {spec.name: spec.default for spec in specs(NodeSettings)}
-    assert all(type(values[spec.name]) is spec.type for spec in specs(NodeSettings))
+    assert all(type(values[spec.name]) is spec.kind for spec in specs(NodeSettings))
 
 
 def test_documented_topics_are_those_of_the_node():
     with Bench() as bench:
         def named(rows):
             return {(row.name.replace('<image>', '/image').replace('~', '/tracker')
-                     if row.name[0] in '<~/' else f'/{row.name}', row.type) for row in rows}
+                     if row.name[0] in '<~/' else f'/{row.name}', row.interface) for row in rows}
 
         def on_graph(query):
             return {(name, kind) for name, kinds in query('tracker', '/') for kind in kinds

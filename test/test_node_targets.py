@@ -8,12 +8,13 @@ import pytest
 from sensor_msgs.msg import Image
 from small_trackers import clip, quick
 from std_msgs.msg import String
-from vision_msgs.msg import Detection2D, Detection2DArray
-from visualization_msgs.msg import Marker, MarkerArray
 
 from tracking_nodes.nodes import worker as worker_module
 from tracking_nodes.nodes.conversions import (
     best_hypothesis, message_to_box, stamp_to_nanoseconds)
+
+from vision_msgs.msg import Detection2D, Detection2DArray
+from visualization_msgs.msg import Marker, MarkerArray
 
 
 class Targets:
@@ -161,7 +162,7 @@ def test_numbers_given_by_hand_and_by_the_node_are_never_the_same(targets):
 
 def test_the_state_is_the_best_of_all_and_diagnostics_have_one_status_each(targets):
     targets.answer()
-    assert targets.bench.set(lost_after=2).successful
+    assert targets.bench.set_parameters(lost_after=2).successful
     targets.give('a', 10)
     targets.give('b', 50)
     targets.answer()
@@ -299,7 +300,7 @@ def test_with_one_target_an_id_is_ignored_and_forget_takes_its_number():
         wait(lambda: bench.client.diagnostics)
         targets.forget('1')
         assert targets.until(lambda answer: not answer) == {}
-        assert bench.set(max_targets=2).reason.startswith('max_targets is read when')
+        assert bench.set_parameters(max_targets=2).reason.startswith('max_targets is read when')
 
 
 def test_two_real_targets_get_the_answers_that_one_node_each_gives():

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
-from vision_msgs.msg import Detection2D, Detection2DArray, VisionInfo
-from visualization_msgs.msg import Marker, MarkerArray
 
 from tracking_nodes.nodes.qos import LATCHED
+
+from vision_msgs.msg import Detection2D, Detection2DArray, VisionInfo
+from visualization_msgs.msg import Marker, MarkerArray
 
 BOX = (100.0, 80.0, 40.0, 30.0)
 
@@ -46,7 +47,7 @@ def test_a_missing_gpu_is_an_error_never_the_cpu():
         assert bench.lifecycle() == 'unconfigured'
         _, words, _ = bench.diagnosed(lambda level, words, _: level == b'\x02')
         assert 'cuda:7' in words and 'DeviceError' in words
-        assert bench.set(device='cpu').successful
+        assert bench.set_parameters(device='cpu').successful
         assert bench.transition('configure')
 
 
@@ -55,8 +56,8 @@ def test_unknown_tracker_fails_to_configure_and_names_the_known():
         assert not bench.transition('configure')
         _, words, _ = bench.diagnosed(lambda level, words, _: 'nonesuch' in words)
         assert 'static' in words
-        assert not bench.set(tracker='neither').successful
-        assert bench.set(tracker='static').successful and bench.transition('configure')
+        assert not bench.set_parameters(tracker='neither').successful
+        assert bench.set_parameters(tracker='static').successful and bench.transition('configure')
 
 
 def test_idle_answers_are_empty_under_the_images_header(bench):
@@ -100,8 +101,8 @@ def test_late_box_starts_on_its_own_image_and_is_carried_to_now(bench):
 
 
 def test_images_that_came_while_a_tracker_started_carry_the_target_to_now(bench):
-    assert bench.set(frame_code__start_delay=0.5, carry_frames=3).successful
-    assert bench.set(init_box='100, 80, 40, 30').successful
+    assert bench.set_parameters(frame_code__start_delay=0.5, carry_frames=3).successful
+    assert bench.set_parameters(init_box='100, 80, 40, 30').successful
     for number in range(1, 11):
         bench.send(number)
         time.sleep(0.01)
@@ -164,7 +165,7 @@ def test_init_box_parameter_starts_on_the_first_image_and_again_after_reset():
         again = bench.ask(2)
         np.testing.assert_allclose(again.box, BOX)
         assert (answer.identity, again.identity) == ('1', '2')
-        assert bench.set(init_box='10 20 30 40').successful
+        assert bench.set_parameters(init_box='10 20 30 40').successful
         live = bench.ask(3)
         np.testing.assert_allclose(live.box, [10, 20, 30, 40])
         assert live.identity == '3'
@@ -280,7 +281,7 @@ def test_lost_target_is_empty_and_comes_back_under_its_id():
 def test_newest_frame_wins_and_the_others_are_counted():
     with Bench(frame_code__delay=0.0) as bench:
         bench.start(BOX)
-        assert bench.set(frame_code__delay=0.3).successful
+        assert bench.set_parameters(frame_code__delay=0.3).successful
         bench.send(100)
         time.sleep(0.1)
         for number in range(101, 111):

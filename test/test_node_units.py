@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from node_harness import candidate
 import numpy as np
 import pytest
-from vision_msgs.msg import BoundingBox2D, Detection2DArray
 
 from tracking_nodes.errors import BoxError, ImageError
 from tracking_nodes.geometry import iou
@@ -29,6 +28,8 @@ from tracking_nodes.nodes.target import Target
 from tracking_nodes.trackers.base import Location
 from tracking_nodes.trackers.presence import Presence, State, Thresholds
 from tracking_nodes.trackers.static import StaticTracker
+
+from vision_msgs.msg import BoundingBox2D, Detection2DArray
 
 SECOND = 1_000_000_000
 THRESHOLDS = Thresholds(low=0.4, high=0.6, lost_after=3)

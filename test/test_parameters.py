@@ -40,11 +40,11 @@ class Tuned(Engine):
 def test_specs_tell_all_of_each_parameter_in_order():
     assert [spec.name for spec in specs(Engine)] == ['valves', 'power', 'turbo', 'fuel']
     valves, power, turbo, fuel = specs(Engine)
-    assert (valves.type, valves.default, valves.minimum, valves.maximum) == (int, 16, 2, 48)
-    assert (valves.help, valves.source) == ('number of valves', 'the drawing')
-    assert (power.type, power.maximum, power.live) == (float, None, True)
-    assert (turbo.type, turbo.live) == (bool, False)
-    assert (fuel.type, fuel.choices) == (str, ('petrol', 'diesel'))
+    assert (valves.kind, valves.default, valves.minimum, valves.maximum) == (int, 16, 2, 48)
+    assert (valves.meaning, valves.source) == ('number of valves', 'the drawing')
+    assert (power.kind, power.maximum, power.live) == (float, None, True)
+    assert (turbo.kind, turbo.live) == (bool, False)
+    assert (fuel.kind, fuel.choices) == (str, ('petrol', 'diesel'))
 
 
 def test_a_group_inherits():
@@ -142,13 +142,13 @@ def test_settings_do_not_change_once_made():
 @pytest.mark.parametrize('name', registry.names())
 def test_every_parameter_of_a_tracker_is_explained_and_its_default_allowed(name):
     for spec in specs(registry.tracker_class(name).settings_class):
-        assert spec.type in (bool, int, float, str)
-        assert spec.help and '\n' not in spec.help + spec.source
+        assert spec.kind in (bool, int, float, str)
+        assert spec.meaning and '\n' not in spec.meaning + spec.source
         assert checked(spec, spec.default) == spec.default
-        if spec.type in (int, float):
+        if spec.kind in (int, float):
             assert spec.minimum is not None and spec.maximum is not None, spec.name
             for bound in (spec.minimum, spec.maximum):
-                assert type(checked(spec, bound)) is spec.type
+                assert type(checked(spec, bound)) is spec.kind
 
 
 @pytest.mark.parametrize('name', registry.names())

@@ -68,7 +68,7 @@ def test_encoded_images_are_the_bytes_of_the_files(tmp_path):
     write_images(tmp_path, count=1, first=4, pattern='{}.bmp')
     sequence, = open_sequences(tmp_path)
     encoded = list(sequence.encoded_images())
-    assert [item and item.format for item in encoded] == ['jpeg', 'jpeg', 'png', None]
+    assert [item and item.codec for item in encoded] == ['jpeg', 'jpeg', 'png', None]
     for file, item in zip(sequence.sources[:3], encoded):
         assert item.data == file.read_bytes()
 

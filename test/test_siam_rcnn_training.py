@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from training_files import marked_view, OneTarget, white, write_sequences, write_stills
 
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.training import siam_rcnn
 from tracking_nodes.training.kept_features import KeptFeatures
 from tracking_nodes.training.search_pairs import make_search_pair, SearchPairs, SearchRules
+
+from training_files import marked_view, OneTarget, white, write_sequences, write_stills
 
 RULES = SearchRules(template=96, search=160, least=32, most=64)
 

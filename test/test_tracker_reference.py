@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 import rclpy
 from rclpy.node import Node
-import yaml
 
 from tracking_nodes.nodes.parameters import declare, read
 from tracking_nodes.nodes.reference import files, main
 from tracking_nodes.parameters import specs
 from tracking_nodes.trackers import registry
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 CONFIGURED = [name for name in registry.names(own=True)
@@ -42,7 +43,7 @@ def test_every_parameter_is_commented_with_help_range_and_source(name):
         where, = [number for number, line in enumerate(lines)
                   if line.strip().startswith(f'{spec.name}:')]
         comment = lines[where - 1]
-        for text in (spec.help, spec.source, *map(str, spec.choices)):
+        for text in (spec.meaning, spec.source, *map(str, spec.choices)):
             assert text in comment and text in page
         if spec.minimum is not None and spec.maximum is not None:
             assert f'({spec.minimum:g} to {spec.maximum:g})' in comment

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from training_files import write_sequences, write_stills
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.online.motion_model import MotionModel, MotionNetwork, MotionSettings
@@ -19,6 +18,8 @@ from tracking_nodes.training.drawing import DrawnByNumber, split
 from tracking_nodes.training.moments import (
     ClipMoments, forgotten, Moment, Moments, SequenceMoments)
 from tracking_nodes.training.motion_model import distance_pair, heatmap_loss
+
+from training_files import write_sequences, write_stills
 
 SIZE = 96, 64
 

@@ -8,9 +8,10 @@ import re
 from node_harness import Bench
 import pytest
 from std_msgs.msg import Header
-import yaml
 
 from tracking_nodes.nodes.markers import target_markers
+
+import yaml
 
 CONFIG = Path(__file__).resolve().parent.parent / 'config'
 # What the displays of RViz and the panels of Foxglove take.

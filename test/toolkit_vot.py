@@ -1,5 +1,14 @@
 """The official VOT toolkit's analyses, fed with runs made here, beside the package's numbers."""
 import numpy as np
+
+from tracking_nodes.evaluation import protocols
+from tracking_nodes.evaluation.measures import reset
+from tracking_nodes.evaluation.measures.regions import region_overlaps
+from tracking_nodes.evaluation.metrics import success_curve
+from tracking_nodes.evaluation.protocols.base import Trial
+from tracking_nodes.evaluation.results import Result
+from tracking_nodes.evaluation.run import FAILED, Run, SKIPPED, STARTED, TRACKED
+
 from vot.analysis.accuracy import SuccessPlot
 from vot.analysis.longterm import (_ConfidenceScores, _Thresholds, FScoreCurve, PrecisionRecall,
                                    PrecisionRecallCurve, PrecisionRecallCurves)
@@ -10,14 +19,6 @@ from vot.region import calculate_overlap, Special
 from vot.region.shapes import Polygon, Rectangle
 from vot.tracker import Trajectory
 from vot.utilities.data import Grid
-
-from tracking_nodes.evaluation import protocols
-from tracking_nodes.evaluation.measures import reset
-from tracking_nodes.evaluation.measures.regions import region_overlaps
-from tracking_nodes.evaluation.metrics import success_curve
-from tracking_nodes.evaluation.protocols.base import Trial
-from tracking_nodes.evaluation.results import Result
-from tracking_nodes.evaluation.run import FAILED, Run, SKIPPED, STARTED, TRACKED
 
 SIZE = (320, 240)
 
@@ -38,7 +39,7 @@ class ToolkitSequence:
     def objects(self):
         return ['object']
 
-    def object(self, name):
+    def object(self, name):  # noqa: A003 - the toolkit calls it
         return self.regions if name == 'object' else None
 
 

@@ -9,8 +9,8 @@ from tracking_nodes.commands import calibrate
 from tracking_nodes.commands import compare
 from tracking_nodes.commands import failures
 from tracking_nodes.commands import import_results
+from tracking_nodes.commands import latency_profile
 from tracking_nodes.commands import list as listing
-from tracking_nodes.commands import profile
 from tracking_nodes.commands import recorded
 from tracking_nodes.commands import reentries
 from tracking_nodes.commands import report
@@ -24,7 +24,7 @@ from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
 COMMANDS = (listing, verify, run, compare, ablate, import_results, report, failures, calibrate,
-            responses, video, profile, stages, bench, recorded, reentries, vot_trackers)
+            responses, video, latency_profile, stages, bench, recorded, reentries, vot_trackers)
 
 
 def main(arguments=None):

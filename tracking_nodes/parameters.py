@@ -16,12 +16,12 @@ from tracking_nodes.errors import SettingError
 
 @dataclass(frozen=True)
 class Spec:
-    """What is known of one parameter: its name, type, default, range, help and source."""
+    """What is known of one parameter: its name, kind, default, range, meaning and source."""
 
     name: str
-    type: type
+    kind: type
     default: object
-    help: str
+    meaning: str
     source: str
     minimum: float | None
     maximum: float | None
@@ -29,12 +29,12 @@ class Spec:
     live: bool
 
 
-def setting(default, help, *, minimum=None, maximum=None, choices=(), source='', live=False):
+def setting(default, meaning, *, minimum=None, maximum=None, choices=(), source='', live=False):
     """
     Return a dataclass field for one parameter.
 
     :param default: bool, int, float or str; it also fixes the type.
-    :param help: one sentence, with the unit.
+    :param meaning: one sentence, with the unit.
     :param minimum: smallest value allowed, inclusive.
     :param maximum: largest value allowed, inclusive.
     :param choices: the only values allowed.
@@ -42,7 +42,7 @@ def setting(default, help, *, minimum=None, maximum=None, choices=(), source='',
     :param live: whether it may change while a target is tracked.
     """
     return dataclasses.field(default=default, metadata={
-        'help': help, 'minimum': minimum, 'maximum': maximum, 'choices': tuple(choices),
+        'meaning': meaning, 'minimum': minimum, 'maximum': maximum, 'choices': tuple(choices),
         'source': source, 'live': live})
 
 
@@ -88,7 +88,7 @@ class Settings:
 
 def specs(cls):
     """Return the `Spec` of every parameter of a `Settings` class, in the order defined."""
-    return [Spec(name=field.name, type=type(field.default), default=field.default,
+    return [Spec(name=field.name, kind=type(field.default), default=field.default,
                  **field.metadata)
             for field in dataclasses.fields(cls)]
 
@@ -103,7 +103,7 @@ def checked(spec, value):
     if spec.choices and converted not in spec.choices:
         raise SettingError(f'{spec.name} = {value!r} is not one of '
                            f'{", ".join(str(choice) for choice in spec.choices)}')
-    if spec.type in (int, float):
+    if spec.kind in (int, float):
         if not math.isfinite(converted):
             raise SettingError(f'{spec.name} = {value!r} is not a finite number')
         low = -math.inf if spec.minimum is None else spec.minimum
@@ -115,22 +115,22 @@ def checked(spec, value):
 
 def _convert(spec, value):
     try:
-        if spec.type is bool:
+        if spec.kind is bool:
             if isinstance(value, str):
                 return {'true': True, '1': True, 'yes': True, 'on': True,
                         'false': False, '0': False, 'no': False, 'off': False}[value.lower()]
             if isinstance(value, bool):
                 return value
             raise ValueError
-        if spec.type is int:
+        if spec.kind is int:
             if isinstance(value, bool) or (isinstance(value, float) and value != int(value)):
                 raise ValueError
             return int(value)
-        if spec.type is float:
+        if spec.kind is float:
             if isinstance(value, bool):
                 raise ValueError
             return float(value)
         return str(value)
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        raise SettingError(f'{spec.name} = {value!r} is not of type {spec.type.__name__}; '
+        raise SettingError(f'{spec.name} = {value!r} is not of type {spec.kind.__name__}; '
                            f'the default is {spec.default!r}') from error

@@ -26,8 +26,8 @@ def _show_settings(tracker):
     for spec in specs(registry.tracker_class(tracker).settings_class):
         limits = ', '.join(str(choice) for choice in spec.choices) or (
             f'{spec.minimum} .. {spec.maximum}'
-            if (spec.minimum, spec.maximum) != (None, None) else spec.type.__name__)
-        print(f'{spec.name} = {spec.default}  [{limits}]\n    {spec.help}'
+            if (spec.minimum, spec.maximum) != (None, None) else spec.kind.__name__)
+        print(f'{spec.name} = {spec.default}  [{limits}]\n    {spec.meaning}'
               + (f' ({spec.source})' if spec.source else ''))
 
 

@@ -138,7 +138,7 @@ def _arithmetic(contender, tracker, image):
     peak = peak_memory(device)
     ceilings = measured_ceilings(device, convolution_type(device, 'auto', runtime.half))
     count = counted(lambda: tracker.locate(image))
-    return (peak / _MEGABYTE, count.operations / 1e9, count.bytes / _MEGABYTE,
+    return (peak / _MEGABYTE, count.operations / 1e9, count.bytes_moved / _MEGABYTE,
             1e3 * ceilings.floor(count))
 
 

@@ -2,11 +2,12 @@
 from pathlib import Path
 
 import cv2
-import yaml
 
 from tracking_nodes.errors import TrackingError
 from tracking_nodes.evaluation.failure_strips import draw_strip
 from tracking_nodes.evaluation.results import write_text
+
+import yaml
 
 INDEX, NOTES = 'failures.md', 'notes.yaml'
 FIELDS = ('cause', 'done')

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import LEARNING
+
+import yaml
 
 STAGES = ('start', 'locate', 'learn', 'gather')
 ANY = 'any'

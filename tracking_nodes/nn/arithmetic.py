@@ -19,22 +19,22 @@ _REPEATS = 5
 
 @dataclass(frozen=True)
 class Count:
-    """operations: additions and multiplications. bytes: read and written."""
+    """operations: additions and multiplications. bytes_moved: read and written."""
 
     operations: int
-    bytes: int
+    bytes_moved: int
 
 
 @dataclass(frozen=True)
 class Ceilings:
-    """operations: per second. bytes: per second."""
+    """operations: per second. bytes_moved: per second."""
 
     operations: float
-    bytes: float
+    bytes_moved: float
 
     def floor(self, count):
         """Return the least seconds that a `Count` takes: the slower of the two decides."""
-        return max(count.operations / self.operations, count.bytes / self.bytes)
+        return max(count.operations / self.operations, count.bytes_moved / self.bytes_moved)
 
 
 def counted(call):
@@ -42,7 +42,7 @@ def counted(call):
     traffic = _Traffic()
     with FlopCounterMode(display=False) as operations, traffic:
         call()
-    return Count(operations.get_total_flops(), traffic.bytes)
+    return Count(operations.get_total_flops(), traffic.bytes_moved)
 
 
 def measured_ceilings(device, kind):
@@ -65,14 +65,14 @@ class _Traffic(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.bytes = 0
+        self.bytes_moved = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
         # A view moves nothing.
         if not function.is_view:
-            self.bytes += sum(one.nbytes for one in tree_leaves((args, kwargs, result))
-                              if isinstance(one, torch.Tensor))
+            self.bytes_moved += sum(one.nbytes for one in tree_leaves((args, kwargs, result))
+                                    if isinstance(one, torch.Tensor))
         return result
 
 

@@ -15,12 +15,13 @@ import safetensors
 import safetensors.torch
 import torch
 import torchvision
-import yaml
 
 from tracking_nodes.errors import WeightsError
 from tracking_nodes.nn.caffe import read_caffemodel
 from tracking_nodes.nn.loaded import note, sha256
 from tracking_nodes.nn.matconvnet import read_matconvnet
+
+import yaml
 
 _CHECKPOINTS = ('.pth', '.pt', '.pickle')
 

@@ -10,7 +10,6 @@ from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation.benchmark import run_benchmark, score_folder
@@ -25,6 +24,8 @@ from tracking_nodes.nodes.conversions import (
 from tracking_nodes.parameters import setting, Settings, specs
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.trackers.base import Runtime
+
+from vision_msgs.msg import Detection2DArray
 
 _LISTS = {
     'bags': 'bags to evaluate on; sequence folders and videos work as well',

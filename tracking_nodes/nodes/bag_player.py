@@ -13,7 +13,6 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.errors import SequenceError, TrackingError
 from tracking_nodes.nodes import parameters, qos
@@ -22,6 +21,8 @@ from tracking_nodes.nodes.conversions import (
 from tracking_nodes.nodes.replay import open_sequence
 from tracking_nodes.parameters import setting, Settings
 from tracking_nodes.sequences.sequence import EncodedImage
+
+from vision_msgs.msg import Detection2DArray
 
 # As most camera drivers, REP-2003.
 _OFFERED = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=10,
@@ -121,7 +122,7 @@ class BagPlayer(Node):
             if encoded is None:
                 image = self.sequence.image(index)
                 encoded = EncodedImage('jpeg', cv2.imencode('.jpg', image)[1].tobytes())
-            yield CompressedImage(format=encoded.format, data=array('B', encoded.data))
+            yield CompressedImage(format=encoded.codec, data=array('B', encoded.data))
 
     def _await_partners(self):
         topic, patience = self._images.topic_name, self.settings.patience

@@ -8,7 +8,6 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
-from vision_msgs.msg import Detection2DArray
 
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation.recorded import Answers, match_answers
@@ -20,6 +19,8 @@ from tracking_nodes.nodes.replay import open_sequence
 from tracking_nodes.parameters import setting, Settings
 from tracking_nodes.sequences.recording import write_recorded_detections
 from tracking_nodes.sequences.sequence import checked_name
+
+from vision_msgs.msg import Detection2DArray
 
 
 @dataclass(frozen=True)

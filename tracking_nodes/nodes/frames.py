@@ -199,7 +199,8 @@ def explain_clock(now, stamp, simulated):
     if not now:
         return 'use_sim_time is set, but nothing arrives on /clock: play the bag with --clock'
     seconds = (now - stamp) / NANOSECONDS
-    relation = f'{abs(seconds):.0f} s {"behind" if seconds > 0 else "ahead of"} the node\'s clock'
+    side = 'behind' if seconds > 0 else 'ahead of'
+    relation = f"{abs(seconds):.0f} s {side} the node's clock"
     remedy = ('is the camera on another machine whose clock differs?' if simulated else
               'for a bag set use_sim_time and play it with --clock; for a camera on another '
               'machine synchronise the clocks')

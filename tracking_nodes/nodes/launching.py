@@ -22,14 +22,14 @@ def parameter_arguments(settings_class, names=None, **defaults):
     """
     return [DeclareLaunchArgument(
         spec.name, default_value=_text(defaults.get(spec.name, spec.default)),
-        description=spec.help,
-        choices=['true', 'false'] if spec.type is bool else list(spec.choices) or None)
+        description=spec.meaning,
+        choices=['true', 'false'] if spec.kind is bool else list(spec.choices) or None)
         for spec in _chosen(settings_class, names)]
 
 
 def parameter_values(settings_class, names=None):
     """Return the values that `parameter_arguments` leave, for `parameters` of a Node action."""
-    return {spec.name: ParameterValue(LaunchConfiguration(spec.name), value_type=spec.type)
+    return {spec.name: ParameterValue(LaunchConfiguration(spec.name), value_type=spec.kind)
             for spec in _chosen(settings_class, names)}
 
 

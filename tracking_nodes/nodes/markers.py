@@ -1,9 +1,10 @@
 """The target as RViz markers: a frame one metre before the camera and the rays through it."""
 from geometry_msgs.msg import Point
-from visualization_msgs.msg import Marker, MarkerArray
 
 from tracking_nodes.nodes.drawing import COLOURS
 from tracking_nodes.trackers.presence import State
+
+from visualization_msgs.msg import Marker, MarkerArray
 
 _LINE_WIDTH = 0.005
 _TEXT_HEIGHT = 0.05

@@ -1,8 +1,6 @@
 """Everything the tracker node publishes, except diagnostics."""
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header, String
-from vision_msgs.msg import Detection2DArray, VisionInfo
-from visualization_msgs.msg import MarkerArray
 
 from tracking_nodes.nodes import qos
 from tracking_nodes.nodes.conversions import (
@@ -10,6 +8,9 @@ from tracking_nodes.nodes.conversions import (
 from tracking_nodes.nodes.drawing import draw
 from tracking_nodes.nodes.markers import markers_of_several, target_markers
 from tracking_nodes.trackers.presence import State
+
+from vision_msgs.msg import Detection2DArray, VisionInfo
+from visualization_msgs.msg import MarkerArray
 
 
 class Outputs:

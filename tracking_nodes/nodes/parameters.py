@@ -170,21 +170,21 @@ def descriptor(spec, reconfigurable=False):
         whenever it is configured; in other nodes what is not live is read-only.
     """
     message = ParameterDescriptor()
-    message.description = spec.help + (f' (source: {spec.source})' if spec.source else '')
+    message.description = spec.meaning + (f' (source: {spec.source})' if spec.source else '')
     message.read_only = not spec.live and (spec.name in READ_ONLY or not reconfigurable)
     limits = [f'one of {", ".join(str(choice) for choice in spec.choices)}'] * bool(spec.choices)
     if not spec.live and not message.read_only:
         limits.append('changes only while the node is unconfigured')
     message.additional_constraints = '; '.join(limits)
     # `-p max_age:=1` arrives as an integer; it is checked and converted by `parameters.checked`.
-    message.dynamic_typing = spec.type is float
+    message.dynamic_typing = spec.kind is float
     if spec.minimum is None and spec.maximum is None:
         return message
-    if spec.type is int:
+    if spec.kind is int:
         message.integer_range = [IntegerRange(
             from_value=int(_or(spec.minimum, -2 ** 63)),
             to_value=int(_or(spec.maximum, 2 ** 63 - 1)))]
-    elif spec.type is float:
+    elif spec.kind is float:
         message.floating_point_range = [FloatingPointRange(
             from_value=float(_or(spec.minimum, -math.inf)),
             to_value=float(_or(spec.maximum, math.inf)))]

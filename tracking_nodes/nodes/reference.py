@@ -18,7 +18,7 @@ class Topic(NamedTuple):
     """One row of the table of topics or services."""
 
     name: str
-    type: str
+    interface: str
     qos: str
     meaning: str
 
@@ -170,10 +170,10 @@ def documentation():
     parts = [_HEAD]
     for title, topics in (('Subscribed', SUBSCRIBED), ('Published', PUBLISHED)):
         parts.append(f'\n## {title}\n\n| topic | type | QoS | meaning |\n|---|---|---|---|\n')
-        parts.extend(f'| `{row.name}` | `{row.type}` | {row.qos} | {row.meaning} |\n'
+        parts.extend(f'| `{row.name}` | `{row.interface}` | {row.qos} | {row.meaning} |\n'
                      for row in topics)
     parts.append('\n## Services\n\n| service | type | meaning |\n|---|---|---|\n')
-    parts.extend(f'| `{row.name}` | `{row.type}` | {row.meaning} |\n' for row in SERVICES)
+    parts.extend(f'| `{row.name}` | `{row.interface}` | {row.meaning} |\n' for row in SERVICES)
     parts.append(f'\n## Parameters\n{_MARKS}\n{_table(NodeSettings)}')
     return ''.join(parts)
 
@@ -224,7 +224,7 @@ def allowed(spec):
 
 def _table(settings_class):
     rows = [f'| `{spec.name}`{_mark(spec, " *{}*")} | `{_yaml(spec.default)}` | '
-            f'{allowed(spec)} | {spec.help} | {spec.source} |\n'
+            f'{allowed(spec)} | {spec.meaning} | {spec.source} |\n'
             for spec in specs(settings_class)]
     return ('| parameter | default | allowed | meaning | source |\n|---|---|---|---|---|\n'
             + ''.join(rows))
@@ -235,7 +235,7 @@ def _defaults(settings_class, indent):
     for spec in specs(settings_class):
         limits = f' ({allowed(spec)})' if allowed(spec) else ''
         source = f'; source: {spec.source}' if spec.source else ''
-        lines += [f'# {spec.help}{limits}{_mark(spec, " [{}]")}{source}',
+        lines += [f'# {spec.meaning}{limits}{_mark(spec, " [{}]")}{source}',
                   f'{spec.name}: {_yaml(spec.default)}']
     return ''.join(f'{" " * indent}{line}\n' for line in lines)
 

@@ -3,7 +3,6 @@ import time
 
 from geometry_msgs.msg import Point
 from std_msgs.msg import String
-from vision_msgs.msg import Detection2D, Detection2DArray
 
 from tracking_nodes.errors import BoxError
 from tracking_nodes.nodes import qos
@@ -13,6 +12,8 @@ from tracking_nodes.nodes.conversions import (
 from tracking_nodes.nodes.named_targets import too_many
 from tracking_nodes.nodes.requests import Forget, parse_box, StartRequest, TwoClicks
 from tracking_nodes.trackers.presence import State
+
+from vision_msgs.msg import Detection2D, Detection2DArray
 
 _ALLOWED_STATES = {
     'never': (), 'idle': (State.IDLE,), 'lost': (State.IDLE, State.LOST)}

@@ -73,7 +73,7 @@ class BoxRefiner:
         """
         if self._described is None:
             raise NotStartedError('the box refiner has no template; call start() with the first '
-                                  'frame\'s box before refine()')
+                                  "frame's box before refine()")
         if not len(corners):
             return np.zeros((0, 4)), np.zeros(0)
         with frozen(self._device, self._kind):

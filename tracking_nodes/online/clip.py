@@ -55,7 +55,7 @@ class Clip:
         if self._zoom is None or abs(math.log(zoom / self._zoom)) > math.log(SCALE_TOLERANCE):
             self._zoom = zoom
         corner = np.floor(xywh_to_cxcywh(box)[:2] * self._zoom - self._size / 2).astype(int)
-        pixels = np.stack([frame.slice(corner, self._size, self._zoom) for frame in self._frames])
+        pixels = np.stack([frame.part(corner, self._size, self._zoom) for frame in self._frames])
         return Region(pixels, *(corner / self._zoom), self._zoom)
 
 
@@ -67,7 +67,7 @@ class _Frame:
         self.image = image.copy()
         self._part = self._corner = self._zoom = None
 
-    def slice(self, corner, size, zoom):
+    def part(self, corner, size, zoom):
         """Return (size, size, 3) from a corner (x, y) on, of the image enlarged by zoom."""
         if self._zoom != zoom or not self._holds(corner, size):
             kept = KEPT * size

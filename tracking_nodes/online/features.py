@@ -19,7 +19,7 @@ from tracking_nodes.nn.device import (
     convolution_type, frozen, PRECISIONS, resolve_device, to_device)
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.online.regions import cut
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 # Layers whose maps are joined where nothing else is asked for: the last one knows what the
 # target is, the one before where it is.

@@ -12,7 +12,7 @@ from tracking_nodes.nn.device import (
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.online.regions import cut
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 TEMPLATE_SIDE = 192         # pixels of the template image
 # Sides of the target in the template image; what is smaller or larger was not trained for.
@@ -27,14 +27,14 @@ class GlobalSearchSettings(Settings):
         '', 'weights file of SiamRCNN; empty for the shipped one, random:resnet18 or '
         'random:resnet50 for random weights')
     detector_target: float = setting(
-        64.0, 'side that a small target is enlarged to in the detector\'s image, pixels',
+        64.0, "side that a small target is enlarged to in the detector's image, pixels",
         minimum=16.0, maximum=512.0, source='section 2.3: trained on 64 to 256')
     detector_largest_target: float = setting(
-        256.0, 'side that a large target is shrunk to in the detector\'s image, pixels',
+        256.0, "side that a large target is shrunk to in the detector's image, pixels",
         minimum=16.0, maximum=1024.0, source='section 2.3')
     detector_longest: int = setting(
-        800, 'longest side of the detector\'s image, pixels; larger images are shrunk, whatever '
-        'the target\'s size', minimum=64, maximum=4096, source='speed')
+        800, "longest side of the detector's image, pixels; larger images are shrunk, whatever "
+        "the target's size", minimum=64, maximum=4096, source='speed')
     detector_proposals: int = setting(
         32, 'proposals that the RoI head judges', minimum=1, maximum=1000,
         source='speed; Faster R-CNN has 300', live=True)

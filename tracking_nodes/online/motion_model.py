@@ -22,7 +22,7 @@ from tracking_nodes.nn.heatmaps import trajectory
 from tracking_nodes.nn.hrnet import HRNet, STRIDE
 from tracking_nodes.nn.normalisation import Normalisation
 from tracking_nodes.nn.plain import he_initialise
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 SIGMA = 3.0             # of the heatmaps, in pixels; GSTP section 2.2
 NETWORK = 'gstp_motion'
@@ -37,7 +37,7 @@ class MotionSettings(Settings):
     """The motion model, and how much its word counts."""
 
     motion: bool = setting(
-        True, 'whether candidates are scored anew by the motion model; false is the paper\'s '
+        True, "whether candidates are scored anew by the motion model; false is the paper's "
         'system without it', source='GSTP section 2.2')
     motion_history: int = setting(
         8, 'K, past positions that are seen; up to as many as the weights were trained with',

@@ -16,7 +16,7 @@ from tracking_nodes.online.learner import Learner
 from tracking_nodes.online.peak import peak_at
 from tracking_nodes.online.sample_memory import FrameMemory
 from tracking_nodes.online.tsn_losses import response_loss
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import math
 import torch
 from torch.nn import functional
 
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 # The label up to which a cell is off the target.
 _OFF_TARGET = 0.1

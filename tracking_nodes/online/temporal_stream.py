@@ -20,7 +20,7 @@ from tracking_nodes.online.classifier import OnlineClassifier
 from tracking_nodes.online.clip import Clip
 from tracking_nodes.online.features import pool_boxes, Projection
 from tracking_nodes.online.refinement import ORDERS
-from tracking_nodes.parameters import Settings, setting
+from tracking_nodes.parameters import setting, Settings
 
 # Width of C3D with random weights, which only show that everything runs.
 RANDOM_WIDTH = 0.25
@@ -37,22 +37,22 @@ class TemporalSettings(Settings):
     temporal_weights: str = setting(
         '', 'weights file of the temporal backbone; empty for its usual one, random for none')
     temporal_scale: float = setting(
-        4.0, 'side of the clip\'s window in units of sqrt(w h) of the target', minimum=2.0,
+        4.0, "side of the clip's window in units of sqrt(w h) of the target", minimum=2.0,
         maximum=12.0, source='not in the paper; what the shipped weights were trained with')
     temporal_size: int = setting(
-        224, 'side of the clip\'s window after resizing, pixels', minimum=48,
+        224, "side of the clip's window after resizing, pixels", minimum=48,
         maximum=512, source='CSTNet Table I')
     temporal_overlap: float = setting(
         0.6, 'mean overlap over the clip above which a cuboid is positive', minimum=0.0,
         maximum=1.0, source='CSTNet eq. 6')
     refinement: str = setting(
-        'ref2', 'which stream comes first: the temporal one (ref2) or the tracker\'s own (ref1)',
+        'ref2', "which stream comes first: the temporal one (ref2) or the tracker's own (ref1)",
         choices=ORDERS, source='CSTNet Fig. 11')
     refinement_weight: float = setting(
         0.3, 'gamma of eq. 11, weight of the stream that comes first', minimum=0.0,
         maximum=10.0, source='CSTNet section V.A', live=True)
     refinement_overlap: float = setting(
-        0.5, 'overlap with the first stream\'s box above which a candidate is raised',
+        0.5, "overlap with the first stream's box above which a candidate is raised",
         minimum=0.0, maximum=1.0, source='not in the paper', live=True)
 
 

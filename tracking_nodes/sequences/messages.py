@@ -57,7 +57,7 @@ def make_image(image, stamp):
 
 def make_compressed(encoded, stamp):
     """Return a sensor_msgs/CompressedImage of an `EncodedImage` and a stamp in nanoseconds."""
-    return _new(COMPRESSED)(header=_header(stamp), format=encoded.format,
+    return _new(COMPRESSED)(header=_header(stamp), format=encoded.codec,
                             data=np.frombuffer(encoded.data, np.uint8))
 
 

@@ -44,9 +44,9 @@ def checked_name(name):
 
 @dataclass(frozen=True)
 class EncodedImage:
-    """An image as its file or message holds it: format 'jpeg' or 'png', and the bytes."""
+    """An image as its file or message holds it: codec 'jpeg' or 'png', and the bytes."""
 
-    format: str
+    codec: str
     data: bytes
 
 

@@ -49,20 +49,20 @@ class DetectionSettings(RobustSettings, RedetectionSettings, ProbabilitySettings
         'the whole image (crop path only)', choices=('gaussian', 'uniform', 'whole'),
         source='MDNet')
     candidate_translation: float = setting(
-        0.6, 'spread of the candidates\' centres, in mean sides of the target', minimum=0.01,
+        0.6, "spread of the candidates' centres, in mean sides of the target", minimum=0.01,
         maximum=4.0, source='MDNet', live=True)
     candidate_scale: float = setting(
-        1.0, 'spread of the candidates\' sizes, in powers of 1.05', minimum=0.0, maximum=10.0,
+        1.0, "spread of the candidates' sizes, in powers of 1.05", minimum=0.0, maximum=10.0,
         source='MDNet', live=True)
     candidate_aspect: float = setting(
-        0.0, 'spread of the candidates\' aspect ratios, in powers of 1.05', minimum=0.0,
+        0.0, "spread of the candidates' aspect ratios, in powers of 1.05", minimum=0.0,
         maximum=10.0, source='MDNet: the aspect ratio of the first frame stays', live=True)
     best_candidates: int = setting(
         5, 'best candidates whose mean is the target', minimum=1, maximum=64,
         source='MDNet; 1 is RMAN as written', live=True)
     present_threshold: float = setting(
         0.5, 'score from which the target is believed present and is learned from', minimum=0.0,
-        maximum=1.0, source='the classifier\'s own point of doubt', live=True)
+        maximum=1.0, source="the classifier's own point of doubt", live=True)
     positive_overlap: float = setting(
         0.7, 'overlap from which a sample is positive', minimum=0.0, maximum=1.0,
         source='RMAN section V.A, tau_1; CSTNet eq. 1')
@@ -91,7 +91,7 @@ class DetectionSettings(RobustSettings, RedetectionSettings, ProbabilitySettings
     regressed_size: float = setting(
         0.0, 'share of the change of size by regression that the search goes on from; its change '
         'of place is not fed back', minimum=0.0, maximum=1.0,
-        source='measured; 0 is R-CNN\'s regression of the output alone', live=True)
+        source="measured; 0 is R-CNN's regression of the output alone", live=True)
     regression_ridge: float = setting(
         1e5, 'ridge penalty of the regression, for features of rms 3', minimum=0.0,
         maximum=1e12, source='measured; R-CNN has 1000 on its own features')

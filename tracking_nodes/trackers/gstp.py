@@ -27,9 +27,9 @@ class GstpSettings(RobustSettings, ProbabilitySettings, MotionSettings, GlobalSe
 
     present_threshold: float = setting(
         0.5, 'score from which the target is believed present', minimum=0.0, maximum=1.0,
-        source='the RoI head\'s own point of doubt', live=True)
+        source="the RoI head's own point of doubt", live=True)
     box_correction: float = setting(
-        0.5, 'share of the difference between the first box given and the detector\'s own box of '
+        0.5, "share of the difference between the first box given and the detector's own box of "
         'the same image, by which all its later boxes are corrected', minimum=0.0, maximum=1.0,
         source='measured; 0 is the paper')
 

@@ -21,7 +21,7 @@ class RedetectionSettings(GlobalSearchSettings):
 
     redetection: bool = setting(
         False, 'whether the whole image is searched for a lost target; off where nothing is said, '
-        'but on in the benchmark\'s long-term protocol', source='short-term papers: off')
+        "but on in the benchmark's long-term protocol", source='short-term papers: off')
     redetection_after: int = setting(
         5, 'frames in a row in which the tracker reports its target lost, before the image is '
         'searched', minimum=1, maximum=10000, source='most doubts pass sooner', live=True)
@@ -29,13 +29,13 @@ class RedetectionSettings(GlobalSearchSettings):
         5, 'frames from one search to the next while the target is lost', minimum=1,
         maximum=10000, source='a search takes as long as several frames', live=True)
     redetection_candidates: int = setting(
-        3, 'best boxes of the detector that the tracker verifies, at a frame\'s cost each',
+        3, "best boxes of the detector that the tracker verifies, at a frame's cost each",
         minimum=1, maximum=64, source='cost', live=True)
     redetection_likeness: float = setting(
-        0.5, 'the detector\'s score from which one of its boxes is verified', minimum=0.0,
-        maximum=1.0, source='the RoI head\'s own point of doubt', live=True)
+        0.5, "the detector's score from which one of its boxes is verified", minimum=0.0,
+        maximum=1.0, source="the RoI head's own point of doubt", live=True)
     redetection_score: float = setting(
-        0.6, 'the tracker\'s own score from which a box of the detector is accepted',
+        0.6, "the tracker's own score from which a box of the detector is accepted",
         minimum=0.0, maximum=1.0, live=True,
         source='as score_high of the node: clearly above the point of doubt')
 

@@ -56,7 +56,7 @@ class RmanSettings(DetectionSettings):
                                  source='section V.A', live=True)
     rate_scale: float = setting(
         10.0, 'factor on both learning rates', minimum=0.0, maximum=1e4,
-        source='measured: the paper\'s rates suit the scale of its own VGG-M features')
+        source="measured: the paper's rates suit the scale of its own VGG-M features")
     momentum: float = setting(0.9, 'momentum of SGD', minimum=0.0, maximum=0.9999,
                               source='not in the paper; as in MDNet')
     weight_decay: float = setting(5e-4, 'weight decay of SGD', minimum=0.0, maximum=1.0,

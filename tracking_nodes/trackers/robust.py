@@ -85,11 +85,11 @@ class RobustSettings(FilterSettings):
         maximum=1.0, source='the calibrated point of doubt', live=True)
     robust_bias: float = setting(-4.0, 'constant of the logistic function that is the score',
                                  minimum=-100.0, maximum=100.0, live=True)
-    robust_height: float = setting(1.2, 'weight in it of the height of the filter\'s response',
+    robust_height: float = setting(1.2, "weight in it of the height of the filter's response",
                                    minimum=0.0, maximum=100.0, live=True)
     robust_overlap: float = setting(3.6, 'weight in it of the overlap that is expected',
                                     minimum=0.0, maximum=100.0, live=True)
-    robust_own: float = setting(3.3, 'weight in it of the tracker\'s own score', minimum=0.0,
+    robust_own: float = setting(3.3, "weight in it of the tracker's own score", minimum=0.0,
                                 maximum=100.0, live=True)
 
     def __post_init__(self):

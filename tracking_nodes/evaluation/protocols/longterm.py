@@ -23,7 +23,7 @@ _METRICS = (
            'every confidence a threshold (MATLAB toolkit, VOT-LT2018 and 2019)', 0, 1, True),
     Metric('precision_pooled', 'Pr (pooled)', 'precision where pooled F is highest', 0, 1, True),
     Metric('recall_pooled', 'Re (pooled)', 'recall where pooled F is highest', 0, 1, True),
-    Metric('tld_f', 'F (TLD)', 'F-score of the tracker\'s own presence, right at IoU > 0.5 '
+    Metric('tld_f', 'F (TLD)', "F-score of the tracker's own presence, right at IoU > 0.5 "
            '(TLD); mean over sequences', 0, 1, True),
     Metric('tld_precision', 'precision (TLD)', 'right frames by frames said to show the target',
            0, 1, True),

@@ -33,7 +33,7 @@ METRICS = (
     Metric('reliability', 'reliability', 'exp(-30 F / N), F failures in N frames: the x of an '
            'AR plot', 0, 1, True),
     Metric('accuracy_rank', 'A rank', 'mean over tags, or over sequences where there are none, of '
-           'the accuracy rank; trackers that Wilcoxon\'s signed-rank test cannot tell apart share '
+           "the accuracy rank; trackers that Wilcoxon's signed-rank test cannot tell apart share "
            'it', 1, np.inf, False),
     Metric('accuracy_rank_practical', 'A rank (practical)', 'the same, but trackers share it as '
            'well whose mean difference in overlap, in thresholds of each frame, is below 1 '
