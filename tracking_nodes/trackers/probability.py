@@ -17,7 +17,7 @@ class ProbabilitySettings(Settings):
     calibration_slope: float = setting(
         1.0, 'how fast the published score rises with the tracker\'s own; 1 with '
         'calibration_offset 0: it is that', minimum=0.0, maximum=100.0, live=True,
-        source='tracking_benchmark calibrate, on clips that nothing was trained on')
+        source='no map; tracking_benchmark calibrate fits one')
     calibration_offset: float = setting(
         0.0, 'added to the log odds of the published score', minimum=-100.0, maximum=100.0,
         live=True, source='as calibration_slope')
