@@ -15,7 +15,7 @@ class ProbabilitySettings(Settings):
     """The map of `mapped`; it changes what is published and nothing of the tracking."""
 
     calibration_slope: float = setting(
-        1.0, 'how fast the published score rises with the tracker\'s own; 1 with '
+        1.0, "how fast the published score rises with the tracker's own; 1 with "
         'calibration_offset 0: it is that', minimum=0.0, maximum=100.0, live=True,
         source='no map; tracking_benchmark calibrate fits one')
     calibration_offset: float = setting(
