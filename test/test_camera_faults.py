@@ -48,7 +48,7 @@ def test_a_camera_that_is_killed_and_started_again_finds_its_target_again(system
     for _ in range(2):
         system.camera.kill()
         system.camera = Camera()
-        system.ask()
+        assert system.ask().identity == '1'
 
 
 def test_a_camera_that_changes_its_resolution_scales_the_target(system):

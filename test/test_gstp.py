@@ -81,7 +81,7 @@ def test_absence_is_said_and_told_to_the_motion_model(rows, score):
     tracker, image = started(rows, ([RIGHT], [0.9]))
     start = tracker._box.copy()
     found = tracker.locate(image)
-    assert not found.present and found.score == pytest.approx(score, abs=1e-5)
+    assert not found.present and found.score == pytest.approx(score)
     np.testing.assert_allclose(found.box, start)
     assert tracker._motion.seen[-1] is None
     # Nothing limits where it is found again but its score, here made small by the motion model.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from small_trackers import clip, make
 
-from tracking_nodes.trackers.probability import mapped
+from tracking_nodes.trackers.probability import mapped, ProbabilitySettings
 
 
 @pytest.mark.parametrize('score, expected', [
@@ -13,6 +13,11 @@ from tracking_nodes.trackers.probability import mapped
     (0.0, pytest.approx(0, abs=1e-6)), (1.0, pytest.approx(1, abs=1e-6))])
 def test_it_is_the_logistic_function_of_the_log_odds(score, expected):
     assert float(mapped(score, 1.5, -0.7)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize('score', [0.0, 1e-9, 0.3, 1.0])
+def test_without_a_map_it_is_the_trackers_own_to_the_last_bit(score):
+    assert ProbabilitySettings().probability(score) == score
 
 
 @pytest.mark.parametrize('name', ['rman', 'tsn', 'cstnet', 'gstp'])

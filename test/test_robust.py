@@ -387,6 +387,23 @@ def test_every_tracker_runs_with_a_mechanism_less(name, off):
     assert np.isfinite(found).all() and ((scores >= 0) & (scores <= 1)).all()
 
 
+def test_the_filter_sees_the_components_of_the_first_frames_deepest_layer():
+    images, boxes = clip()
+    tracker = make('tsn', **ROBUST)
+    tracker.start(images[0], boxes[0])
+    first = tracker._projection
+    for image in images[1:5]:
+        tracker.locate(image)
+        tracker.learn()
+    assert tracker._projection is first
+    _, maps = tracker._extractor.look(images[5], boxes[5])
+    seen = tracker._filtered(maps)
+    assert seen.shape == (1, tracker.settings.filter_channels, *maps[-1].shape[2:])
+    weight, bias = first.weights[0][:, :, 0, 0], first.biases[0]
+    np.testing.assert_allclose(seen[0].flatten(1).T, maps[-1][0].flatten(1).T @ weight.T + bias,
+                               rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize('name', ['edcf', 'gstp'])
 def test_its_memory_does_not_grow(name):
     images, boxes = clip(24)

@@ -193,8 +193,8 @@ def test_without_the_temporal_net_the_peak_is_the_score():
     for peak in (0.0, 0.1, 0.2, 0.5, 1.0):
         tracker._spatial.respond = lambda _, boxes: torch.full((len(boxes), 4, 4), peak)
         scores.append(tracker.locate(images[1]).score)
-    assert scores == sorted(scores) and scores[0] == pytest.approx(0, abs=1e-5)
-    assert scores[2] == pytest.approx(0.5) and scores[4] == pytest.approx(1, abs=1e-5)
+    assert scores == sorted(scores) and scores[0] == 0
+    assert scores[2] == pytest.approx(0.5) and scores[4] == pytest.approx(1)
 
 
 def test_without_the_temporal_net_the_last_box_stands_in_for_the_candidates():

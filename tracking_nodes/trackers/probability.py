@@ -23,7 +23,9 @@ class ProbabilitySettings(Settings):
         live=True, source='as calibration_slope')
 
     def probability(self, score):
-        """Return the score that is published for the tracker's own."""
+        """Return the score that is published for the tracker's own; without a map it is that."""
+        if (self.calibration_slope, self.calibration_offset) == (1.0, 0.0):
+            return float(score)
         return float(mapped(score, self.calibration_slope, self.calibration_offset))
 
 
