@@ -1,5 +1,6 @@
 """The thread that learns beside the frames, and its stream on a GPU."""
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ import torch
 
 from tracking_nodes.nn.device import side_stream
 from tracking_nodes.online import background
-from tracking_nodes.online.background import BackgroundLearner
+from tracking_nodes.online.background import BackgroundLearner, learning_thread
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
@@ -190,3 +191,19 @@ def test_on_a_gpu_updates_compute_on_a_stream_of_their_own(monkeypatch, name):
     assert tracker.progress.updates == 1 and not equal(model(tracker), before)
     assert used == [tracker._background._stream] != [torch.cuda.current_stream()]
     assert all(torch.isfinite(each).all() for each in model(tracker))
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='only Linux has priorities of threads')
+def test_the_learning_thread_gives_way_to_the_frames():
+    def priority():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    here = priority()
+    with learning_thread() as thread:
+        assert thread.submit(priority).result() == min(here + 5, 19)
+        begun = []
+        other = threading.Thread(target=lambda: begun.append(priority()))
+        # As those that PyTorch computes with, which the learner starts.
+        thread.submit(other.start).result()
+        other.join()
+    assert begun == [min(here + 5, 19)] and priority() == here

@@ -12,8 +12,11 @@ from tracking_nodes.cli import main
 from tracking_nodes.evaluation import bench
 from tracking_nodes.evaluation.contender import Contender
 from tracking_nodes.nn.arithmetic import Ceilings, Count, counted, measured_ceilings
+from tracking_nodes.nn.stream_clock import StreamClock
 from tracking_nodes.sequences.synthetic import SyntheticSequence
-from tracking_nodes.trackers.base import Location, Tracker
+from tracking_nodes.trackers import registry
+from tracking_nodes.trackers.base import Location, Runtime, Tracker
+from tracking_nodes.trackers.stages import HostClock, stage, StageWatch
 
 CPU = torch.device('cpu')
 
@@ -118,6 +121,78 @@ def test_trackers_are_measured_on_both_paths_and_in_both_ways_to_learn(monkeypat
     assert set(seen) == {*((f'{name} background', None, 9) for name in learning),
                          *((name, None, 9) for name in ('cstnet', 'edcf', 'gstp', 'rman', 'tsn')),
                          *((f'{name} crop', 'crop', 4) for name in ('cstnet', 'rman', 'tsn'))}
+
+
+@pytest.mark.parametrize('settings, expected', [
+    ({}, False), ({'preset': 'robust'}, True),
+    ({'preset': 'robust', 'robust_filter': False}, False)])
+def test_what_is_put_around_a_tracker_may_learn_where_it_does_not(settings, expected):
+    assert registry.learns('gstp', settings) == expected
+    assert registry.learns('edcf', settings)
+
+
+class Event:
+    """In place of a GPU's event: recorded when the stream gets there, which takes a second."""
+
+    now = 0.0
+
+    def __init__(self, enable_timing):
+        assert enable_timing
+        self.waited = False
+
+    def synchronize(self):
+        """Remember that somebody waited."""
+        self.waited = True
+
+    def elapsed_time(self, end):
+        """Return milliseconds, once the later event is over."""
+        assert end.waited
+        return end.time - self.time
+
+
+class EventStream:
+    """In place of a stream: each event is a second after the one before."""
+
+    def record_event(self, event):
+        """Record it."""
+        Event.now += 1000.0
+        event.time = Event.now
+        return event
+
+
+@pytest.fixture
+def fake_events(monkeypatch):
+    """Let events be `Event`."""
+    monkeypatch.setattr(torch.cuda, 'Event', Event)
+    monkeypatch.setattr(torch.cuda, 'current_stream', lambda device: EventStream())
+
+
+def test_on_a_gpu_times_are_those_of_events(fake_events, monkeypatch):
+    monkeypatch.setattr(bench, '_clock', lambda contender: StreamClock(torch.device('cuda:0')))
+    speed = measure(frames=6)
+    # From the event before to the one after, with that between locate and learn in the middle.
+    assert (speed.median, speed.longest, speed.start, speed.learning) == (2000, 2000, 1000, 1000)
+
+
+def test_stages_inside_of_stages_are_told_apart_by_events(fake_events):
+    with StageWatch(StreamClock(torch.device('cuda:0'))) as watch:
+        for _ in range(2):
+            with stage('whole'):
+                with stage('part'):
+                    pass
+                with stage('part'):
+                    pass
+    # Five spans of a second between the six events of each round, two of them of the parts.
+    assert watch.seconds == {'part': 4.0, 'whole': 6.0}
+
+
+@pytest.mark.parametrize('device, kind', [('cpu', HostClock), ('cuda:0', StreamClock)])
+def test_the_clock_is_that_of_the_device(monkeypatch, device, kind):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device_count', lambda: 1)
+    clock = bench._clock(Contender('one', 'edcf', {}, Runtime(device=device)))
+    assert clock is kind or isinstance(clock, kind)
+    assert bench._clock(Contender('peer', 'kcf', {}, Runtime(device=device))) is HostClock
 
 
 @pytest.mark.parametrize('wrong', [['--frames', '1'], ['--crop-frames', '1'], ['--rate', '-1']])

@@ -86,7 +86,6 @@ def _rows(options):
     import sys
 
     from tracking_nodes.evaluation.contender import ALL, parse_contenders, peer_contenders
-    from tracking_nodes.parameters import specs
     from tracking_nodes.trackers import registry
 
     runtime = shared.runtime(options)
@@ -94,15 +93,20 @@ def _rows(options):
     peers, missing = peer_contenders(options.peer, runtime)
     for name, words in missing.items():
         sys.stderr.write(f'{name} skipped: {words}\n')
-    classes = {one.label: registry.tracker_class(one.tracker) for one in own}
     rows = [(one, options.frames) for one in own]
     if options.background:
         rows += [(replace(one, label=f'{one.label} background',
                           runtime=replace(runtime, learning='background')), options.frames)
-                 for one in own if classes[one.label].learns]
+                 for one in own if registry.learns(one.tracker, one.values)]
     if options.crop_frames:
         rows += [(replace(one, label=f'{one.label} crop',
                           values={**one.values, 'feature_path': 'crop'}), options.crop_frames)
-                 for one in own if 'feature_path' in {
-                     spec.name for spec in specs(classes[one.label].settings_class)}]
+                 for one in own if _has_setting(one.tracker, 'feature_path')]
     return rows + [(one, options.frames) for one in peers]
+
+
+def _has_setting(tracker, name):
+    from tracking_nodes.parameters import specs
+    from tracking_nodes.trackers import registry
+
+    return name in {spec.name for spec in specs(registry.tracker_class(tracker).settings_class)}

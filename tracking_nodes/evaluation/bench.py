@@ -11,7 +11,7 @@ import numpy as np
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.evaluation.running.processes import environment
 from tracking_nodes.evaluation.stage_times import targets
-from tracking_nodes.trackers.stages import StageWatch
+from tracking_nodes.trackers.stages import HostClock, StageWatch
 
 _MEGABYTE = 1 << 20
 
@@ -20,6 +20,8 @@ _MEGABYTE = 1 << 20
 class Speed:
     """
     What one contender takes for a frame, in milliseconds where nothing else is said.
+
+    On a GPU all times are those of events on its stream.
 
     fps: frames per second, learning included. median, p95, p99, longest: of locate and learn
     together. start: of the first box. learning: mean of the calls of learn that changed the model,
@@ -97,22 +99,22 @@ def measure(contender, sequence, frames, rate, threads):
     tracker.warm_up()
     images, box = targets(sequence, frames)
     images = list(images)
-    begin = time.perf_counter()
+    clock = _clock(contender)
+    begin = clock.mark()
     tracker.start(images[0], box)
-    start = time.perf_counter() - begin
-    latencies, updates, watch = [], [], StageWatch()
-    due = time.perf_counter()
+    start = clock.seconds(begin, clock.mark())
+    calls, watch, due = [], StageWatch(clock), time.perf_counter()
     for image in images[1:]:
         due = _wait(due, rate)
-        begin = time.perf_counter()
+        begin = clock.mark()
         with watch:
             tracker.locate(image)
-            middle = time.perf_counter()
+            middle = clock.mark()
             changed = tracker.learn()
-        end = time.perf_counter()
-        latencies.append(end - begin)
-        if changed and contender.runtime.learning == 'inline':
-            updates.append(end - middle)
+        calls.append((begin, middle, clock.mark(), changed))
+    latencies = [clock.seconds(begin, end) for begin, _, end, _ in calls]
+    updates = [clock.seconds(middle, end) for _, middle, end, changed in calls
+               if changed and contender.runtime.learning == 'inline']
     milliseconds = 1e3 * np.array(latencies)
     place, (gpu_memory, *floor) = contender.place(), _arithmetic(contender, tracker, images[-1])
     return Speed(
@@ -123,6 +125,18 @@ def measure(contender, sequence, frames, rate, threads):
         tracker.progress.updates, tracker.progress.skipped,
         _peak_memory(), gpu_memory,
         {name: 1e3 * seconds / len(latencies) for name, seconds in watch.seconds.items()}, *floor)
+
+
+def _clock(contender):
+    """Return the clock of what a contender computes on, see `trackers.stages.HostClock`."""
+    if contender.tracker in PEERS:
+        return HostClock
+    # Not above: OpenCV's trackers need no PyTorch.
+    from tracking_nodes.nn.device import resolve_device
+    from tracking_nodes.nn.stream_clock import StreamClock
+
+    device = resolve_device(contender.runtime.device)
+    return StreamClock(device) if device.type == 'cuda' else HostClock
 
 
 def _arithmetic(contender, tracker, image):

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from tracking_nodes.nn.device import side_stream
+from tracking_nodes.nn.device import give_way, side_stream
 
 
 _shared = ContextVar('shared', default=None)
@@ -30,8 +30,12 @@ def updates_in(executor):
 
 
 def learning_thread():
-    """Return an executor of one thread, which ends when nobody refers to it, and at exit."""
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix='learning')
+    """
+    Return an executor of one thread, which ends when nobody refers to it, and at exit.
+
+    The thread gives way to that of the frames where both want the same core.
+    """
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix='learning', initializer=give_way)
 
 
 class BackgroundLearner:

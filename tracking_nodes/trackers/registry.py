@@ -88,6 +88,19 @@ def create(name, values=None, runtime=None):
     return Redetecting(tracker)
 
 
+def learns(name, values=None):
+    """
+    Return whether the model of a tracker, or what is put around it, changes while it tracks.
+
+    :param name: as of `create`.
+    :param values: as of `create`.
+    """
+    cls = tracker_class(name)
+    settings = cls.settings_class.parse(values)
+    return cls.learns or (getattr(settings, 'preset', 'paper') == 'robust'
+                          and settings.robust_filter)
+
+
 def _entry(name):
     known = _all()
     if name not in known:
