@@ -11,6 +11,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tracking_nodes.nn import graphs
+
 # Operations that a recording cannot hold: they read back, or their result's shape depends on data.
 FORBIDDEN = ('_local_scalar_dense', 'nonzero', 'masked_select', 'unique', 'is_nonzero')
 # Those that make a tensor of the host's numbers.
@@ -44,7 +46,7 @@ class Recorder(TorchDispatchMode):
 class Stream:
     """In place of a CUDA stream."""
 
-    def __init__(self, device=None):
+    def __init__(self, device):
         self.device = device
 
     def wait_stream(self, other):
@@ -112,7 +114,8 @@ def stand_in(monkeypatch):
         assert capture_error_mode == 'thread_local'
         with graph:
             yield
-    monkeypatch.setattr(torch.cuda, 'Stream', Stream)
+    # Not by PyTorch's name: a real one would be kept.
+    monkeypatch.setattr(graphs, 'recording_stream', Stream)
     monkeypatch.setattr(torch.cuda, 'current_stream', Stream)
     monkeypatch.setattr(torch.cuda, 'stream', entered)
     monkeypatch.setattr(torch.cuda, 'graph', recording)

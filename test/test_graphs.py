@@ -107,4 +107,5 @@ def test_only_frozen_networks_compute_in_half_precision(name):
     # Transforms, losses, what is learned and its gradients.
     assert not {each for each in halves if 'fft' in each or 'backward' in each or 'addmm' in each
                 or 'loss' in each or each.startswith(('mm', 'bmm', '_foreach', 'sigmoid'))}
-    assert names(recorder.seen) & ({'fft_rfft2', '_fft_r2c'} if name == 'edcf' else {'mm', 'addmm'})
+    assert names(recorder.seen) & (
+        {'fft_rfft2', '_fft_r2c'} if name == 'edcf' else {'mm', 'addmm'})

@@ -3,6 +3,8 @@ import threading
 
 import torch
 
+from tracking_nodes.nn.device import recording_stream
+
 # PyTorch asks for some calls before a recording, in which libraries choose their algorithms.
 _REHEARSALS = 3
 # The frames and what learns beside them record in threads of their own; CUDA lets one at a time.
@@ -61,7 +63,7 @@ def record(function, device, changed=()):
     """
     with _recording:
         before = [each.detach().clone() for each in changed]
-        here, aside = torch.cuda.current_stream(device), torch.cuda.Stream(device)
+        here, aside = torch.cuda.current_stream(device), recording_stream(device)
         aside.wait_stream(here)
         try:
             with torch.cuda.stream(aside):
