@@ -342,8 +342,8 @@ def test_two_networks_take_turns_and_the_one_in_use_is_never_written_to(pupil, r
 
 
 @some_pupils
-def test_an_update_that_was_dropped_or_failed_leaves_nothing_behind(pupil, recorded, padded,
-                                                                   monkeypatch):
+def test_an_update_that_was_dropped_or_failed_leaves_nothing_behind(
+        pupil, recorded, padded, monkeypatch):
     plain, replayed = pupil(False), pupil(True)
     for number in range(1, 4):
         for each in (plain, replayed):

@@ -167,9 +167,9 @@ class SpatialLearner(Learner):
         shifted = sampling.uniform(rng, box, settings.spatial_samples - 1, 0.25
                                    * settings.spatial_scale, 3.0)
         examples = self._examples(features, np.concatenate([box[None], shifted]), box)
-        network = SpatialNetwork(
-            examples.windows.shape[1],
-            (settings.spatial_first_channels, settings.spatial_second_channels), generator).to(examples.windows.device)
+        channels = settings.spatial_first_channels, settings.spatial_second_channels
+        network = SpatialNetwork(examples.windows.shape[1], channels,
+                                 generator).to(examples.windows.device)
         super().__init__(network, WindowMemory(examples, settings.spatial_memory), rng,
                          momentum=settings.spatial_momentum,
                          gradient_norm=settings.spatial_gradient_norm, graphs=graphs)
