@@ -1,10 +1,14 @@
 """Device names: what is asked for is given or refused, never replaced."""
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
 from tracking_nodes.errors import DeviceError
-from tracking_nodes.nn.device import memory_in_use, release_memory, resolve_device, to_device
+from tracking_nodes.nn import device as device_module
+from tracking_nodes.nn.device import (
+    memory_in_use, release_memory, resolve_device, side_stream, to_device)
 
 
 def test_cpu_is_the_cpu():
@@ -50,6 +54,13 @@ def test_memory_of_a_gpu_is_counted_and_given_back():
     del block
     release_memory(device)
     assert memory_in_use(device) == before
+
+
+def test_no_update_computes_on_the_stream_of_recordings(monkeypatch):
+    in_turn = itertools.cycle(range(4))
+    monkeypatch.setattr(torch.cuda, 'Stream', lambda device: next(in_turn))
+    monkeypatch.setattr(device_module, 'recording_stream', lambda device: 2)
+    assert [side_stream(torch.device('cuda', 0)) for _ in range(6)] == [0, 1, 3, 0, 1, 3]
 
 
 def test_on_a_cpu_an_array_is_not_copied():

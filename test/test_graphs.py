@@ -1,70 +1,26 @@
 """CUDA graphs: off without a word on a CPU, replayed by shape, and what they ask of trackers."""
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
+from recorded_operations import FORBIDDEN, names, Recorder, stand_in
 from small_trackers import clip, make
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from tracking_nodes.nn import graphs
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
 CUDA = torch.device('cuda:0')
-# Operations that a recording cannot hold: they read back, or their result's shape depends on data.
-FORBIDDEN = ('_local_scalar_dense', 'nonzero', 'masked_select', 'unique', 'is_nonzero')
 
 
 def doubled(given):
     return [2 * given, given.sum(dim=0)]
 
 
-class Stream:
-    """In place of a CUDA stream."""
-
-    def wait_stream(self, other):
-        """Have nothing to wait for."""
-
-
-class Graph:
-    """In place of a CUDA graph: replays by calling again, into the memory of the recording."""
-
-    made = []
-
-    def __init__(self):
-        self.replayed = 0
-        self.made.append(self)
-
-    def replay(self):
-        """Write what the function makes of the held tensor over what it made at the recording."""
-        self.replayed += 1
-        for old, new in zip(self.results, self.function(self.held)):
-            old.copy_(new)
-
-
 @pytest.fixture
 def fake_cuda(monkeypatch):
-    """Let recordings go through `Graph`, and return those that were made."""
-    @contextmanager
-    def entered(*arguments, **options):
-        yield
-    monkeypatch.setattr(torch.cuda, 'Stream', Stream)
-    monkeypatch.setattr(torch.cuda, 'current_stream', Stream)
-    monkeypatch.setattr(torch.cuda, 'stream', entered)
-    monkeypatch.setattr(torch.cuda, 'graph', entered)
-    monkeypatch.setattr(torch.cuda, 'CUDAGraph', Graph)
-    record = graphs._record
-
-    def recorded(function, given):
-        graph, held, results = record(function, given)
-        graph.function, graph.held, graph.results = function, held, results
-        return graph, held, results
-    monkeypatch.setattr(graphs, '_record', recorded)
-    monkeypatch.setattr(Graph, 'made', [])
-    return Graph.made
+    """Let recordings go through the stand-in, and return those that were made."""
+    return stand_in(monkeypatch)
 
 
 @pytest.mark.parametrize('device, wanted', [
@@ -118,20 +74,6 @@ def test_the_passes_of_a_tracker_go_through_the_recording(name, fake_cuda, monke
     assert max(graph.replayed for graph in fake_cuda) >= 3
 
 
-class Recorder(TorchDispatchMode):
-    """Remembers every operation and the shapes and types that it takes."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.seen.append((function.__name__, tuple(
-            (tuple(each.shape), each.dtype) for each in torch.utils._pytree.tree_leaves(args)
-            if isinstance(each, torch.Tensor))))
-        return function(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize('name', ['edcf', 'rman', 'tsn', 'cstnet', 'gstp'])
 def test_a_pass_is_the_same_operations_on_the_same_shapes_in_every_frame(name):
     images, boxes = clip()
@@ -146,7 +88,7 @@ def test_a_pass_is_the_same_operations_on_the_same_shapes_in_every_frame(name):
         tracker.locate(image)
         tracker.learn()
     assert passes[0] and all(each == passes[0] for each in passes)
-    assert not [name for name, _ in passes[0] if name.split('.')[0] in FORBIDDEN]
+    assert not names(passes[0]) & set(FORBIDDEN)
 
 
 @pytest.mark.parametrize('name', ['edcf', 'rman', 'tsn'])
@@ -165,5 +107,5 @@ def test_only_frozen_networks_compute_in_half_precision(name):
     # Transforms, losses, what is learned and its gradients.
     assert not {each for each in halves if 'fft' in each or 'backward' in each or 'addmm' in each
                 or 'loss' in each or each.startswith(('mm', 'bmm', '_foreach', 'sigmoid'))}
-    kinds = {operation.split('.')[0] for operation, _ in recorder.seen}
-    assert kinds & ({'fft_rfft2', '_fft_r2c'} if name == 'edcf' else {'mm', 'addmm'})
+    assert names(recorder.seen) & (
+        {'fft_rfft2', '_fft_r2c'} if name == 'edcf' else {'mm', 'addmm'})

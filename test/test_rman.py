@@ -68,7 +68,7 @@ def test_the_loss_is_eq_7_with_the_terms_of_the_row(row):
     settings, network = tracker.settings, tracker._learner.network
     batch = tracker._learner.memory.draw(np.random.default_rng(0), 8, 8, 4)
     with torch.no_grad():
-        memory = network.remember(torch.stack(batch.contexts))
+        memory = network.remember(batch.contexts)
         near = network.represent(batch.positives, memory.at(batch.positive_frame))
         far = network.represent(batch.negatives, memory.at(batch.negative_frame))
         logits = [network.classifier(each.full).double().numpy() for each in (near, far)]

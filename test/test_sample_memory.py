@@ -36,7 +36,7 @@ def test_a_batch_says_of_which_frame_each_sample_is():
     assert (batch.positives[:, 1] == 1).all() and (batch.negatives[:, 1] == 0).all()
     for samples, frames in ((batch.positives, batch.positive_frame),
                             (batch.negatives, batch.negative_frame)):
-        contexts = torch.stack(batch.contexts)[frames]
+        contexts = batch.contexts[frames]
         assert torch.equal(contexts[:, 0], samples[:, 0])
     # A context is there once, however many samples of its frame were drawn.
     numbers = [float(context[0]) for context in batch.contexts]

@@ -57,23 +57,20 @@ def test_dropout_is_of_the_given_generator_in_training_only():
     network, twin = similarity(), similarity()
     torch.manual_seed(3)
     source = generator(7)
-    answers = [each(candidates, each.remember(tuples), drawn)
+    answers = [each(candidates, each.remember(tuples), each.kept(50, drawn))
                for each, drawn in ((network, source), (twin, generator(7)))]
     assert torch.equal(*answers)
-    again = network(candidates, network.remember(tuples), source)
+    again = network(candidates, network.remember(tuples), network.kept(50, source))
     assert not torch.equal(again, answers[0])
     still = [network(candidates, network.remember(tuples)) for _ in range(2)]
     assert torch.equal(*still)
-    without = similarity(dropout=0.0)
-    remembered = without.remember(tuples)
-    assert torch.equal(without(candidates, remembered, generator()),
-                       without(candidates, remembered))
+    assert similarity(dropout=0.0).kept(50, generator()) is None
 
 
 def test_dropout_leaves_out_the_share_and_keeps_the_mean():
     network = similarity(dropout=0.25)
-    units = torch.ones(400, 100, dtype=torch.float64)
-    dropped = network._dropped(units, generator())
+    units = torch.ones(6000, HIDDEN, dtype=torch.float64)
+    dropped = network._dropped(units, network.kept(len(units), generator())[0])
     assert abs(float((dropped == 0).double().mean()) - 0.25) < 0.02
     assert abs(float(dropped.mean()) - 1) < 0.02
 

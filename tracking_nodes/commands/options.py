@@ -28,7 +28,8 @@ def add_tracker_options(parser):
                         help='auto, cpu or cuda:N (default: %(default)s)')
     parser.add_argument('--half', action='store_true', help='float16 features on a GPU')
     parser.add_argument('--graphs', action='store_true',
-                        help='on a GPU, replay the passes of the networks as CUDA graphs')
+                        help='on a GPU, replay the passes of the networks and the steps '
+                             'of learning as CUDA graphs')
     parser.add_argument('--learning', default='inline', metavar='MODE',
                         help='inline, or background: updates run beside the frames, so that '
                              'results depend on the machine (default: %(default)s)')

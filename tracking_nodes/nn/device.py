@@ -1,6 +1,7 @@
 """The one place where the name of a device becomes a device, and where its memory is read."""
 from contextlib import contextmanager
 import ctypes
+import functools
 import gc
 import os
 import sys
@@ -62,7 +63,21 @@ def side_stream(device):
 
     :param device: a torch device.
     """
-    return torch.cuda.Stream(device) if device.type == 'cuda' else None
+    if device.type != 'cuda':
+        return None
+    stream = torch.cuda.Stream(device)
+    # PyTorch hands out some dozens of them in turn; what is launched here must never be recorded.
+    return torch.cuda.Stream(device) if stream == recording_stream(device) else stream
+
+
+@functools.cache
+def recording_stream(device):
+    """
+    Return the stream of a GPU that CUDA graphs are recorded on, and nothing else happens on.
+
+    :param device: a torch device.
+    """
+    return torch.cuda.Stream(device)
 
 
 def to_device(array, device):

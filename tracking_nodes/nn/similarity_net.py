@@ -41,24 +41,32 @@ class SimilarityNetwork(nn.Module):
         """Return (F, H), what the first layer makes of tuples (F, S, D)."""
         return self.tuple(tuples.flatten(1))
 
-    def forward(self, candidates, remembered, generator=None):
+    def kept(self, count, generator):
+        """
+        Draw the units of the first two layers that dropout keeps in training.
+
+        :param count: N, samples.
+        :param generator: torch Generator, on the CPU, so that a GPU drops the same units.
+        :return: (2, N, H) bool, on the CPU; None where none is dropped.
+        """
+        if not self._dropout:
+            return None
+        return torch.stack([torch.rand(count, self.second.in_features, generator=generator)
+                            < 1 - self._dropout for _ in range(2)])
+
+    def forward(self, candidates, remembered, kept=None):
         """
         Return the similarities before the sigmoid.
 
         :param candidates: (N, D).
         :param remembered: (N, H), or (1, H) that all candidates share.
-        :param generator: torch Generator, on the CPU, of the units that are dropped in training;
-            None drops none.
+        :param kept: (2, N, H), what `kept` drew; no unit is dropped without.
         :return: (N,).
         """
+        of_first, of_second = (None, None) if kept is None else kept
         first = functional.relu(self.candidate(candidates) + remembered)
-        second = functional.relu(self.second(self._dropped(first, generator)))
-        return self.third(self._dropped(second, generator))[:, 0]
+        second = functional.relu(self.second(self._dropped(first, of_first)))
+        return self.third(self._dropped(second, of_second))[:, 0]
 
-    def _dropped(self, units, generator):
-        if generator is None or not self._dropout:
-            return units
-        kept = 1 - self._dropout
-        # Drawn on the CPU, so that a GPU drops the same units.
-        mask = torch.rand(units.shape, generator=generator) < kept
-        return units * mask.to(units) / kept
+    def _dropped(self, units, kept):
+        return units if kept is None else units * kept.to(units) / (1 - self._dropout)

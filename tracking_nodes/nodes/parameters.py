@@ -25,8 +25,8 @@ class NodeSettings(Settings):
         'and missing is an error')
     half: bool = setting(False, 'float16 features; only on a GPU')
     graphs: bool = setting(
-        False, 'on a GPU, record the passes of the frozen networks as CUDA graphs and replay '
-        'them; elsewhere nothing changes', source='not run on a GPU yet')
+        False, 'on a GPU, record the passes of the frozen networks and the steps of learning as '
+        'CUDA graphs and replay them; elsewhere nothing changes', source='not run on a GPU yet')
     threads: int = setting(
         0, 'threads that PyTorch and OpenCV compute with, in the frames as in learning; 0: as '
         'many as they choose, which is one for each core', minimum=0, maximum=1024,

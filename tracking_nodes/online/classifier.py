@@ -70,7 +70,8 @@ class ClassifierSettings(MemorySettings):
 class OnlineClassifier(Learner):
     """A `TwoWayHead` that learns from the samples of one target."""
 
-    def __init__(self, positives, negatives, settings, rng, generator, trained, origin):
+    def __init__(self, positives, negatives, settings, rng, generator, trained, origin,
+                 graphs=False):
         """
         Learn the first frame; the contrastive loss is left to later updates.
 
@@ -81,6 +82,7 @@ class OnlineClassifier(Learner):
         :param generator: torch Generator of the initial weights.
         :param trained: tensors `fc4.*` and `fc5.*` to start from; empty for random ones.
         :param origin: the file they are from, for messages.
+        :param graphs: whether a GPU replays steps as CUDA graphs.
         :raises WeightsError: the trained tensors do not fit.
         """
         self._settings = settings
@@ -91,7 +93,7 @@ class OnlineClassifier(Learner):
                               settings.short_memory, settings.first_kept)
         super().__init__(head.to(positives.device), memory, rng, momentum=settings.momentum,
                          gradient_norm=settings.gradient_norm,
-                         weight_decay=settings.weight_decay)
+                         weight_decay=settings.weight_decay, graphs=graphs)
         self._train(settings.first_iterations, settings.first_rate, False, False)
 
     @property
@@ -126,9 +128,10 @@ class OnlineClassifier(Learner):
         def batch():
             return self.memory.draw(
                 self._rng, settings.batch_positives, settings.batch_negatives,
-                min(settings.batch_frames, settings.batch_positives), recent)
+                min(settings.batch_frames, settings.batch_positives), recent,
+                padded=self.replays)
 
-        self._descend(iterations, rate, batch, lambda drawn: self.loss(drawn, contrast))
+        self._descend(iterations, rate, batch, self.loss, contrast)
 
     def loss(self, batch, contrast):
         """Return this stream's terms of eq. 14, with L_C where asked for."""

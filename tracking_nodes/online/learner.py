@@ -9,16 +9,22 @@ import copy
 import numpy as np
 import torch
 
+from tracking_nodes.nn.graphs import replays
+from tracking_nodes.online.descent import Descent
+from tracking_nodes.online.recorded_descent import RecordedDescent, Turns
+
 
 class Learner:
     """
     A network that learns by stochastic gradient descent from what it remembers.
 
     network: in use; adopting another one replaces it whole. memory: what batches are drawn from;
-    its `snapshot()` is not changed by later frames. A subclass has the method `update`.
+    its `snapshot()` is not changed by later frames. replays: whether steps are replayed, which
+    asks for batches of the same shapes. A subclass has the method `update`.
     """
 
-    def __init__(self, network, memory, rng, *, momentum, gradient_norm, weight_decay=0.0):
+    def __init__(self, network, memory, rng, *, momentum, gradient_norm, weight_decay=0.0,
+                 graphs=False):
         """
         Begin with a network that has learned nothing.
 
@@ -28,18 +34,28 @@ class Learner:
         :param momentum: of SGD.
         :param gradient_norm: largest norm of a gradient.
         :param weight_decay: of SGD.
+        :param graphs: whether a GPU replays steps as CUDA graphs.
         """
-        self.network, self.memory, self._rng = network, memory, rng
-        self._gradient_norm = gradient_norm
-        # The rate is set by every update.
-        self._optimiser = torch.optim.SGD(network.parameters(), lr=0.0, momentum=momentum,
-                                          weight_decay=weight_decay, foreach=True)
+        self.memory, self._rng = memory, rng
+        # The rate is set by every step.
+        optimiser = torch.optim.SGD(network.parameters(), lr=0.0, momentum=momentum,
+                                    weight_decay=weight_decay, foreach=True)
+        self.replays = replays(next(network.parameters()).device, graphs)
+        self._descent = (RecordedDescent if self.replays else Descent)(network, optimiser,
+                                                                       gradient_norm)
+        self._turns = Turns()
+
+    @property
+    def network(self):
+        """Return the network in use."""
+        return self._descent.network
 
     def snapshot(self, seed):
         """
         Return a learner of the same network, of what is in memory now, with draws of its own.
 
-        It costs next to nothing; before it learns it has to `detach`.
+        It costs next to nothing; before it learns it has to `detach`. Only one at a time may
+        learn where steps are replayed.
 
         :param seed: of its draws, as numpy's `default_rng` takes it.
         """
@@ -50,26 +66,22 @@ class Learner:
 
     def detach(self):
         """Go on with a copy of the network and of the optimiser's state."""
-        self.network, self._optimiser = copy.deepcopy((self.network, self._optimiser))
+        self._descent = (self._turns.beside(self._descent) if self.replays else
+                         self._descent.copied())
 
     def adopt(self, trained):
         """Go on with the network of another learner, a `snapshot` that has learned since."""
-        self.network, self._optimiser = trained.network, trained._optimiser
+        self._descent = trained._descent
 
-    def _descend(self, iterations, rate, batch, loss):
+    def _descend(self, iterations, rate, batch, loss, *how):
         """
         Take steps downhill.
 
         :param iterations: how many.
         :param rate: of learning.
-        :param batch: function that draws one.
-        :param loss: function of a batch to a scalar tensor.
+        :param batch: function that draws one, a named tuple of tensors.
+        :param loss: function of a batch, and of `how`, to a scalar tensor.
+        :param how: further arguments of the loss.
         """
-        for group in self._optimiser.param_groups:
-            group['lr'] = rate
         for _ in range(iterations):
-            drawn = batch()
-            self._optimiser.zero_grad()
-            loss(drawn).backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self._gradient_norm)
-            self._optimiser.step()
+            self._descent.step(rate, loss, batch(), *how)

@@ -5,11 +5,13 @@ It sees square windows around boxes, `windows(boxes, scale, cells)` of `online.f
 answers with a confidence map over each window's cells.
 """
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh
+from tracking_nodes.nn.device import to_device
 from tracking_nodes.nn.spatial_net import SpatialNetwork
 from tracking_nodes.online import sampling
 from tracking_nodes.online.learner import Learner
@@ -119,30 +121,38 @@ def importances(similarities, peaks):
     return (product + 1e-12) / (product + 1e-12).sum()
 
 
+class Windows(NamedTuple):
+    """What the Spatial Net learns from: windows (N, C, n, n) and their labels (N, n, n)."""
+
+    windows: torch.Tensor
+    labels: torch.Tensor
+
+
 class WindowMemory(FrameMemory):
-    """What frames taught are pairs: windows (N, C, n, n) and their labels (N, n, n)."""
+    """What frames taught are `Windows`."""
 
     def draw(self, rng, size):
         """
-        Return windows and labels: half of the first frame, the latest, and others.
+        Return `Windows`: half of the first frame, the latest, and others.
 
         :param rng: a numpy Generator.
         :param size: how many.
         """
         later = len(self._later)
         first = size // 2 if later else size
-        rows = torch.from_numpy(rng.integers(0, len(self._first[0]), first))
-        parts = [tuple(each[rows] for each in self._first)]
+        rows = to_device(rng.integers(0, len(self._first.windows), first),
+                         self._first.windows.device)
+        parts = [Windows(*(each[rows] for each in self._first))]
         if later:
             others = rng.integers(0, later, size - first - 1)
             parts += [self._later[index] for index in [later - 1, *others]]
-        return tuple(torch.cat(each) for each in zip(*parts))
+        return Windows(*map(torch.cat, zip(*parts)))
 
 
 class SpatialLearner(Learner):
     """A `SpatialNetwork` that learns one target from windows around it."""
 
-    def __init__(self, features, box, settings, rng, generator):
+    def __init__(self, features, box, settings, rng, generator, graphs=False):
         """
         Learn the first frame.
 
@@ -151,17 +161,18 @@ class SpatialLearner(Learner):
         :param settings: a `SpatialSettings`.
         :param rng: numpy Generator of windows and batches.
         :param generator: torch Generator of the initial weights.
+        :param graphs: whether a GPU replays steps as CUDA graphs.
         """
         self._settings = settings
         shifted = sampling.uniform(rng, box, settings.spatial_samples - 1, 0.25
                                    * settings.spatial_scale, 3.0)
-        windows, labels = self._examples(features, np.concatenate([box[None], shifted]), box)
-        network = SpatialNetwork(
-            windows.shape[1], (settings.spatial_first_channels, settings.spatial_second_channels),
-            generator).to(windows.device)
-        super().__init__(network, WindowMemory((windows, labels), settings.spatial_memory), rng,
+        examples = self._examples(features, np.concatenate([box[None], shifted]), box)
+        channels = settings.spatial_first_channels, settings.spatial_second_channels
+        network = SpatialNetwork(examples.windows.shape[1], channels,
+                                 generator).to(examples.windows.device)
+        super().__init__(network, WindowMemory(examples, settings.spatial_memory), rng,
                          momentum=settings.spatial_momentum,
-                         gradient_norm=settings.spatial_gradient_norm)
+                         gradient_norm=settings.spatial_gradient_norm, graphs=graphs)
         self._train(settings.spatial_first_iterations)
 
     def respond(self, features, boxes):
@@ -191,7 +202,7 @@ class SpatialLearner(Learner):
         scale, cells = settings.spatial_scale, settings.spatial_cells
         windows = features.windows(boxes, scale, cells)
         labels = gaussian_labels(boxes, target, scale, cells, settings.spatial_sigma)
-        return windows, torch.from_numpy(labels).to(windows)
+        return Windows(windows, to_device(labels, windows.device).to(windows.dtype))
 
     def _train(self, iterations):
         self._descend(iterations, self._settings.spatial_rate, self._batch, self._loss)

@@ -7,10 +7,12 @@ frame, the only one whose labels are certain, stays for ever.
 from collections import deque
 import copy
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from tracking_nodes.nn.device import to_device
 from tracking_nodes.parameters import setting, Settings
 
 
@@ -41,20 +43,21 @@ class FrameSamples:
     context: torch.Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """
     Samples drawn from a few frames.
 
-    positives: (N, D). negatives: (M, D). contexts: one per frame drawn. positive_frame: (N,) and
-    negative_frame: (M,) index of each sample's frame in `contexts`.
+    positives: (N, D). negatives: (M, D). contexts: (F, ...), one per frame drawn, or None.
+    positive_frame: (N,) and negative_frame: (M,) index of each sample's frame in `contexts`.
+    kept: what else a learner draws for a step (TSN: the units that dropout keeps), or None.
     """
 
     positives: torch.Tensor
     negatives: torch.Tensor
-    contexts: list
+    contexts: torch.Tensor | None
     positive_frame: torch.Tensor
     negative_frame: torch.Tensor
+    kept: torch.Tensor | None = None
 
 
 class FrameMemory:
@@ -109,7 +112,7 @@ class SampleMemory(FrameMemory):
                                        self._first.context)
         super().add(samples)
 
-    def draw(self, rng, positives, negatives, frames, recent=False):
+    def draw(self, rng, positives, negatives, frames, recent=False, padded=False):
         """
         Draw a batch, each half from at most so many frames.
 
@@ -121,24 +124,32 @@ class SampleMemory(FrameMemory):
         :param frames: how many frames each half is drawn from, with repetition.
         :param recent: whether positives, too, are from the first and the latest frames only, as
             in MDNet's short-term update.
+        :param padded: whether there are always 2 `frames` contexts, the last one repeated; no
+            index points to a repetition.
         :return: a `Batch`.
         """
         stored = [self._first, *self._later]
         latest = [0, *range(max(1, len(stored) - self._short), len(stored))]
         long = latest if recent else range(len(stored))
-        chosen = {}
-        halves = []
+        chosen, samples, rows, index = {}, [], [], []
         for kind, count, pool in (('positives', positives, long),
                                   ('negatives', negatives, latest)):
             usable = [index for index in pool if len(getattr(stored[index], kind))]
             # The first frame, the only certain one, is always among them.
             picked = np.append(rng.choice(usable, frames - 1), usable[0])
             share = np.diff(np.linspace(0, count, frames + 1).astype(int))
-            rows, index = [], []
             for frame, number in zip(picked.tolist(), share.tolist()):
-                samples = getattr(stored[frame], kind)
-                rows.append(samples[torch.from_numpy(rng.integers(0, len(samples), number))])
+                samples.append(getattr(stored[frame], kind))
+                rows.append(rng.integers(0, len(samples[-1]), number))
                 index += [chosen.setdefault(frame, len(chosen))] * number
-            halves += [torch.cat(rows), torch.tensor(index)]
-        return Batch(halves[0], halves[2], [stored[frame].context for frame in chosen],
-                     halves[1], halves[3])
+        # All numbers in one go: a GPU gets them without a wait.
+        *rows, positive_frame, negative_frame = to_device(
+            np.concatenate([*rows, index]), self._first.positives.device).split(
+                [*map(len, rows), positives, negatives])
+        parts = [each[own] for each, own in zip(samples, rows)]
+        contexts = [stored[frame].context for frame in chosen]
+        if padded:
+            contexts += contexts[-1:] * (2 * frames - len(contexts))
+        return Batch(torch.cat(parts[:frames]), torch.cat(parts[frames:]),
+                     None if contexts[0] is None else torch.stack(contexts),
+                     positive_frame, negative_frame)

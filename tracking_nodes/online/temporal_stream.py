@@ -75,7 +75,7 @@ class TemporalStream:
         :param runtime: a `trackers.base.Runtime`.
         """
         self._settings, self._features, self._learning = settings, features, learning
-        self._seed = runtime.seed
+        self._seed, self._graphs = runtime.seed, runtime.graphs
         self.device = resolve_device(runtime.device)
         self._kind = convolution_type(self.device, features.precision, runtime.half)
         network = load_temporal_backbone(settings.temporal_backbone, settings.temporal_weights,
@@ -112,7 +112,7 @@ class TemporalStream:
         self.classifier = OnlineClassifier(
             positives, negatives, self._learning, np.random.default_rng(self._seed),
             torch.Generator().manual_seed(self._seed), self._trained,
-            f'the weights of {settings.temporal_backbone}')
+            f'the weights of {settings.temporal_backbone}', self._graphs)
 
     def see(self, image, box):
         """

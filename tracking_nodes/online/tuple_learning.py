@@ -12,17 +12,18 @@ def l1_coding(targets, pool, penalty, tolerance=1e-4, iterations=1000):
     Return eq. 1, argmin_c 1/2 |p - D c|^2 + penalty |c|_1, by FISTA.
 
     Beck and Teboulle, SIAM J. Imaging Sciences 2009, with a fixed step 1 / L. It works on the
-    K x K Gram matrix and stops at a small duality gap.
+    K x K Gram matrix and stops at a small duality gap. A GPU computes that matrix; the steps on it
+    are so small, and look so often at the gap, that they are the CPU's.
 
     :param targets: (N, D), one p per row.
     :param pool: (K, D), the columns of the dictionary as rows.
     :param penalty: (N,) lambda of each target, positive.
     :param tolerance: largest duality gap, as a share of 1/2 |p|^2.
     :param iterations: largest number of steps.
-    :return: (N, K).
+    :return: (N, K), on the CPU.
     """
-    gram, moment = pool @ pool.T, targets @ pool.T
-    energy = targets.square().sum(dim=1)
+    gram, moment, energy, penalty = (each.cpu() for each in (
+        pool @ pool.T, targets @ pool.T, targets.square().sum(dim=1), penalty))
     step = 1 / torch.linalg.eigvalsh(gram)[-1].clamp_min(torch.finfo(gram.dtype).tiny)
     threshold = step * penalty[:, None]
     code = ahead = torch.zeros_like(moment)
@@ -110,6 +111,6 @@ class TargetPool:
         weight = l1_coding(last, rows, self._sparsity * largest)[0].abs()
         ranked = weight[1:].argsort(descending=True, stable=True)[:self._length - 1]
         # What has no part in the code is no key sample; the first target stands in for it.
-        chosen = sorted(1 + ranked[weight[1:][ranked] > 0])
-        filled = [0] * (self._length - len(chosen)) + [int(index) for index in chosen]
-        return pool[filled]
+        chosen = sorted((1 + ranked[weight[1:][ranked] > 0]).tolist())
+        filled = [0] * (self._length - len(chosen)) + chosen
+        return torch.stack([self._targets[index] for index in filled])

@@ -31,7 +31,7 @@ class Runtime:
     package's own. learning: 'inline', `learn` returns when all is learned, or 'background',
     updates run in a thread of their own and take effect between two frames when they are done,
     so that answers depend on the speed of the machine. graphs: whether a GPU replays the passes
-    of the frozen networks as CUDA graphs.
+    of the frozen networks and the steps of learning as CUDA graphs.
     """
 
     device: str = 'auto'

@@ -59,7 +59,7 @@ class Cstnet(DetectionTracker):
     def _begin(self, positives, negatives, target):
         self._classifier = OnlineClassifier(
             positives, negatives, self.settings, self._rng, self._generator, self._trained.head,
-            self._trained.origin)
+            self._trained.origin, self.runtime.graphs)
 
     def _scores(self, features):
         return self._classifier.logits(features)

@@ -174,7 +174,8 @@ class Edcf(Looker, Tracker):
         self._type = convolution_type(self.device, self.settings.precision, self.runtime.half)
         keep_freed_memory()
         self._encoder.to(self.device, self._type, memory_format=torch.channels_last)
-        self._encode = graphed(self._maps, self.device, self.runtime.graphs)
+        self._encode, self._learned = (graphed(each, self.device, self.runtime.graphs)
+                                       for each in (self._maps, self._solved))
         exponents = np.arange(settings.scales) - settings.scales // 2
         self._steps = settings.scale_step ** exponents.astype(float)
         self._middle = settings.scales // 2
@@ -366,7 +367,8 @@ class Edcf(Looker, Tracker):
 
     def _new_filter(self, image):
         """Return the filter of eq. 7 on the target and the patches around it."""
-        return self._filter_of(self._wide_patches(image))
+        # Not replayed: an update of the last target may still be under way beside it.
+        return self._solved(self._wide_patches(image))[0]
 
     def _wide_patches(self, image):
         """Return the patch (1, 3, size, size) that shows the target and what is around it."""
@@ -374,14 +376,18 @@ class Edcf(Looker, Tracker):
         return self._patches(image, [size / PATCH], size)
 
     def _filter_of(self, patches):
-        """Return the filter of eq. 7 of what `_wide_patches` returns."""
+        """Return the filter of eq. 7 of what `_wide_patches` returns, for an update."""
+        return self._learned(patches)[0]
+
+    def _solved(self, patches):
+        """Return the same in a list, as it is computed."""
         settings = self.settings
         maps = self._encoder.fine(self._encoder.first(patches))[0].float()
         windows = windows_around(maps, FINE_CELLS, settings.context_cells,
                                  AROUND[:settings.context_patches]) * self._fade
-        return solve_filter(windows[0], self._label, settings.ridge,
-                            windows[1:] if settings.context_patches else None,
-                            settings.context_weight)
+        return [solve_filter(windows[0], self._label, settings.ridge,
+                             windows[1:] if settings.context_patches else None,
+                             settings.context_weight)]
 
     def _patches(self, image, steps, size):
         """Return patches (N, 3, size, size) around the target, at the scales `steps`."""

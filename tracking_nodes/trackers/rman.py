@@ -68,7 +68,7 @@ class RmanSettings(DetectionSettings):
 class RmanLearner(Learner):
     """The network of RMAN, learned by eq. 7 from samples and the patches before them."""
 
-    def __init__(self, first, settings, rng, generator):
+    def __init__(self, first, settings, rng, generator, graphs=False):
         """
         Learn the first frame.
 
@@ -76,6 +76,7 @@ class RmanLearner(Learner):
         :param settings: a `RmanSettings`.
         :param rng: numpy Generator of the batches.
         :param generator: torch Generator of the initial weights.
+        :param graphs: whether a GPU replays steps as CUDA graphs.
         """
         self._settings = settings
         network = RecurrentMemoryNetwork(first.context.shape[1], settings.hidden, settings.lstm,
@@ -84,7 +85,7 @@ class RmanLearner(Learner):
                               settings.first_kept)
         super().__init__(network, memory, rng, momentum=settings.momentum,
                          gradient_norm=settings.gradient_norm,
-                         weight_decay=settings.weight_decay)
+                         weight_decay=settings.weight_decay, graphs=graphs)
         self.update(settings.first_iterations, settings.first_rate)
 
     def update(self, iterations, rate):
@@ -94,7 +95,7 @@ class RmanLearner(Learner):
     def loss(self, batch):
         """Return eq. 7 with the terms the settings ask for."""
         settings, network = self._settings, self.network
-        memory = network.remember(torch.stack(batch.contexts))
+        memory = network.remember(batch.contexts)
         positive = network.represent(batch.positives, memory.at(batch.positive_frame))
         negative = network.represent(batch.negatives, memory.at(batch.negative_frame))
         loss = classification_loss(network.classifier(positive.full),
@@ -110,7 +111,7 @@ class RmanLearner(Learner):
     def _batch(self):
         settings = self._settings
         return self.memory.draw(self._rng, settings.pairs, settings.pairs,
-                                min(settings.batch_frames, settings.pairs))
+                                min(settings.batch_frames, settings.pairs), padded=self.replays)
 
 
 class Rman(DetectionTracker):
@@ -131,7 +132,8 @@ class Rman(DetectionTracker):
         # In the first frame every patch of a sequence is from that frame (section IV.A).
         self._patches = target.repeat(self.settings.memory_length, 1)
         self._learner = RmanLearner(FrameSamples(positives, negatives, self._patches),
-                                    self.settings, self._rng, self._generator)
+                                    self.settings, self._rng, self._generator,
+                                    self.runtime.graphs)
 
     def _scores(self, features):
         network = self._learner.network

@@ -13,6 +13,7 @@ import torch
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import cxcywh_to_xywh, iou, xywh_to_cxcywh
+from tracking_nodes.nn.device import to_device
 from tracking_nodes.nn.similarity_net import SimilarityNetwork
 from tracking_nodes.online import sampling
 from tracking_nodes.online.learner import Learner
@@ -88,7 +89,7 @@ class TsnSettings(SpatialSettings, DetectionSettings):
 class SimilarityLearner(Learner):
     """The Temporal Net of TSN, learned by eq. 2 from samples that end in their true overlap."""
 
-    def __init__(self, first, settings, rng, generator):
+    def __init__(self, first, settings, rng, generator, graphs=False):
         """
         Learn the first frame.
 
@@ -97,6 +98,7 @@ class SimilarityLearner(Learner):
         :param rng: numpy Generator of the batches.
         :param generator: torch Generator of the initial weights and of the units that are
             dropped.
+        :param graphs: whether a GPU replays steps as CUDA graphs.
         """
         self._settings, self._generator = settings, generator
         length, features = first.context.shape
@@ -105,7 +107,7 @@ class SimilarityLearner(Learner):
         memory = SampleMemory(first, settings.long_memory, settings.short_memory,
                               settings.first_kept)
         super().__init__(network, memory, rng, momentum=settings.momentum,
-                         gradient_norm=settings.gradient_norm)
+                         gradient_norm=settings.gradient_norm, graphs=graphs)
         self.update(settings.first_iterations)
 
     def snapshot(self, seed):
@@ -122,14 +124,17 @@ class SimilarityLearner(Learner):
         """Return eq. 2 over a batch."""
         samples = torch.cat([batch.positives, batch.negatives])
         frames = torch.cat([batch.positive_frame, batch.negative_frame])
-        remembered = self.network.remember(torch.stack(batch.contexts))
-        logits = self.network(samples[:, :-1], remembered[frames], self._generator)
+        remembered = self.network.remember(batch.contexts)
+        logits = self.network(samples[:, :-1], remembered[frames], batch.kept)
         return overlap_loss(logits.sigmoid(), samples[:, -1], self._settings.loss)
 
     def _batch(self):
         settings = self._settings
-        return self.memory.draw(self._rng, settings.pairs, settings.pairs,
-                                min(settings.batch_frames, settings.pairs))
+        batch = self.memory.draw(self._rng, settings.pairs, settings.pairs,
+                                 min(settings.batch_frames, settings.pairs), padded=self.replays)
+        kept = self.network.kept(2 * settings.pairs, self._generator)
+        return batch if kept is None else batch._replace(
+            kept=to_device(kept.numpy(), batch.positives.device))
 
 
 class Tsn(DetectionTracker):
@@ -149,7 +154,7 @@ class Tsn(DetectionTracker):
             self._begin_temporal(positives, negatives, target[0])
         if settings.spatial_net:
             self._spatial = SpatialLearner(self._frame, self._box, settings, self._rng,
-                                           self._generator)
+                                           self._generator, self.runtime.graphs)
 
     def _begin_temporal(self, positives, negatives, target):
         settings = self.settings
@@ -157,7 +162,7 @@ class Tsn(DetectionTracker):
                                 settings.sparsity)
         self._similarity = SimilarityLearner(
             FrameSamples(positives, negatives, self._pool.tuple), settings, self._rng,
-            self._generator)
+            self._generator, self.runtime.graphs)
 
     def _collect(self, positives, negatives, target):
         # Only frames that are believed come here.
