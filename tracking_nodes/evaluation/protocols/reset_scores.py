@@ -57,12 +57,12 @@ def score_tracker(sequences, skip):
     values = {name: _score_sequence(one) for name, one in sequences.items()}
     toolkit = reset.toolkit_curve([one.toolkit for one in rows])
     likely = likely_lengths(lengths)
-    matlab, values_of_matlab = _score_matlab(
+    matlab, as_matlab = _score_matlab(
         rows, [np.ones(len(one), dtype=bool) for one in rows], skip, likely)
     mean_failures = float(np.average(failed, weights=lengths))
     accuracy = float(np.average([row['accuracy'] for row in values.values()], weights=lengths))
     overall = {
-        **values_of_matlab,
+        **as_matlab,
         **{f'eao_{year}_toolkit': reset.toolkit_eao(toolkit, limits)
            for year, (_, limits) in _YEARS.items()},
         'accuracy': accuracy, 'failures': mean_failures, 'lost': float(failed.sum()),
@@ -116,14 +116,11 @@ def _score_sequence(one):
 def _score_tags(rows, skip, likely):
     """Return {tag: {key: value}} over the frames that have it, as the MATLAB toolkit has it."""
     found = {}
-    for tag in sorted({tag for one in rows for tag in one.tags}):
-        members = [one for one in rows if one.tags.get(tag, np.zeros(1)).any()]
-        if not members:
-            continue
-        frames = [one.tags[tag] for one in members]
-        lost = sum(frames_of(one.matlab, chosen)[1].mean()
-                   for one, chosen in zip(members, frames))
+    for tag in sorted({tag for one in rows for tag, has in one.tags.items() if has.any()}):
+        # A sequence without the tag weighs nothing, and the curve is as long as it all the same.
+        frames = [one.tags.get(tag, np.zeros(len(one), dtype=bool)) for one in rows]
+        lost = sum(frames_of(one.matlab, chosen)[1].mean() for one, chosen in zip(rows, frames))
         found[tag] = {
-            **_score_matlab(members, frames, skip, likely)[1], 'lost': float(lost),
+            **_score_matlab(rows, frames, skip, likely)[1], 'lost': float(lost),
             'failure_rate': float(100 * lost / sum(chosen.sum() for chosen in frames))}
     return found
