@@ -10,8 +10,11 @@ from pathlib import Path
 import tempfile
 
 import numpy as np
+import plain_passes
+import plain_reset
 import published_scores
 import toolkit_got10k
+import toolkit_realtime
 import toolkit_vot
 
 SEEDS = range(10)
@@ -19,7 +22,7 @@ SEEDS = range(10)
 
 def main():
     """Print all tables in Markdown."""
-    print('| metric | official tool | largest difference |\n|---|---|---|')
+    print('| metric | compared with | largest difference |\n|---|---|---|')
     for (tool, what), difference in agreement().items():
         print(f'| {what} | {tool} | {difference:.0e} |' if difference else
               f'| {what} | {tool} | 0 |')
@@ -49,18 +52,38 @@ def agreement():
     """Return {(tool, what): largest difference} over made-up runs."""
     found = {}
     for seed in SEEDS:
-        for tool, rows in (('vot-toolkit', _vot_rows(seed)), ('got10k', _got10k_rows(seed))):
+        for tool, rows in (('vot-toolkit', _vot_rows(seed)), ('got10k', _got10k_rows(seed)),
+                           (_plain(plain_passes), _pass_rows(seed)),
+                           (_plain(plain_reset), _reset_rows(seed))):
             for what, ours, theirs in rows:
-                difference = np.max(np.abs(np.asarray(ours, dtype=float)
-                                           - np.asarray(theirs, dtype=float)))
+                ours, theirs = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+                if (np.isnan(ours) != np.isnan(theirs)).any():
+                    raise AssertionError(f'{what}: only one of {ours} and {theirs} has a value')
+                difference = np.nan_to_num(np.abs(ours - theirs)).max()
                 found[tool, what] = max(found.get((tool, what), 0), float(difference))
     return found
+
+
+def _plain(module):
+    return f'loops in `test/{module.__name__}.py`'
 
 
 def _vot_rows(seed):
     yield from toolkit_vot.compare_overlaps(seed)
     yield from toolkit_vot.compare_supervised(toolkit_vot.supervised_runs(seed))
     yield from toolkit_vot.compare_unsupervised(seed)
+    yield from toolkit_realtime.compare(seed)
+
+
+def _pass_rows(seed):
+    yield from plain_passes.compare_one_pass(seed)
+    yield from plain_passes.compare_robustness(seed)
+    yield from plain_passes.compare_long_term(seed)
+
+
+def _reset_rows(seed):
+    yield from plain_reset.compare_overlaps(seed)
+    yield from plain_reset.compare(plain_reset.made_up_results(seed))
 
 
 def _got10k_rows(seed):

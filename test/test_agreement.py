@@ -1,5 +1,7 @@
 """That the metrics equal those of the official toolkits, and published scores, on equal boxes."""
 import numpy as np
+import plain_passes
+import plain_reset
 import published_scores
 import pytest
 
@@ -68,6 +70,31 @@ def test_reset_based_scores_equal_those_of_the_vot_toolkit(vot_side, seed):
 @pytest.mark.parametrize('seed', range(2))
 def test_long_term_scores_equal_those_of_the_vot_toolkit(vot_side, seed):
     assert_equal(vot_side.compare_unsupervised(seed))
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_real_time_answers_equal_those_of_the_vot_toolkit(vot_side, seed):
+    import toolkit_realtime
+    assert_equal(toolkit_realtime.compare(seed))
+
+
+@pytest.mark.parametrize('seed', range(3))
+def test_scores_of_passes_equal_plain_loops(seed):
+    for compare in (plain_passes.compare_one_pass, plain_passes.compare_robustness,
+                    plain_passes.compare_long_term):
+        assert_equal(compare(seed))
+
+
+def test_reset_based_scores_and_ranks_equal_plain_loops():
+    stored = plain_reset.made_up_results(0)
+    rows = list(plain_reset.compare(stored))
+    assert_equal(rows)
+    ranks = [ours for what, ours, _ in rows if what.startswith('accuracy_rank of each')]
+    assert {rank % 1 for rank in ranks} == {0, 0.5}, 'some are shared'
+
+
+def test_older_overlaps_equal_those_of_a_loop_over_pixels():
+    assert_equal(plain_reset.compare_overlaps(0))
 
 
 def test_scores_of_real_vot_runs_equal_those_of_the_vot_toolkit(vot_side, tracking_data):

@@ -86,8 +86,15 @@ def test_expected_overlap_equals_the_matrix_of_fragments(seed):
     sequences = random_outcomes(seed)
     expected = plain_matlab_curve(sequences)
     found = reset.matlab_curve(sequences)
-    np.testing.assert_allclose(found, expected[:len(found)], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     assert reset.matlab_eao(found, (5, 20)) == pytest.approx(np.mean(expected[4:20]))
+
+
+def test_the_matlab_curve_is_as_long_as_the_longest_sequence_though_all_its_runs_failed():
+    one = outcome('s' + 't' * 6 + 'f....' + 's' + 't' * 4 + 'f....', np.full(22, 0.5))
+    curve = reset.matlab_curve([[one], [outcome('s' + 't' * 5)]])
+    # Only the fragment that failed and could start again says anything of 22 frames.
+    assert len(curve) == 22 and curve[21] == pytest.approx(6 * 0.5 / 21)
 
 
 def test_a_fragment_weighs_as_much_as_its_share_of_a_tag():

@@ -330,6 +330,20 @@ def test_ranks_compare_trackers_and_tags_select_frames():
     assert scores['bad'].tags['occlusion']['accuracy_rank'] == 3
 
 
+@pytest.mark.parametrize('name, expected', [
+    ('vot', [1.5, 1.5, 3]), ('vot:best', [1, 1, 3]), ('vot:none', [1, 2, 3]),
+    ('vot:older+median', [1.5, 1.5, 3])])
+def test_the_option_of_a_protocol_says_how_trackers_share_ranks(name, expected):
+    truth = moving(80)
+    clip, protocol = Clip(truth), replace(protocols.get(name), repetitions=2)
+    worse = truth + np.random.default_rng(0).normal(0, 4, truth.shape) * [1, 1, 0, 0]
+    stored = {label: {'clip': run_all(protocol, Scripted(boxes), clip)}
+              for label, boxes in (('good', truth), ('same', truth), ('bad', worse))}
+    scores = protocol.score(stored)
+    for key in ('accuracy_rank', 'accuracy_rank_pooled'):
+        assert [scores[label].overall[key] for label in stored] == expected
+
+
 def test_trackers_whose_difference_nobody_sees_share_a_rank():
     truth = moving(80)
     practical = np.full(80, 0.2)

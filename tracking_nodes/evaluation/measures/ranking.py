@@ -7,27 +7,35 @@ test, the failures of all runs by his rank-sum test. The challenges also called 
 in accuracy whose difference annotators would not see, by a threshold per frame.
 """
 import numpy as np
-from scipy.stats import mannwhitneyu, wilcoxon
+
+from tracking_nodes.evaluation.measures.rank_tests import rank_sum_p, signed_rank_p
 
 ALPHA = 0.05
 # With fewer pairs the toolkit calls any two trackers different.
 FEWEST_FRAMES = 25
+# What a tracker gets out of the ranks of all that it may equal, itself included. 'best' is that of
+# the toolkit up to VOT2017; a later change of it gives a rank to the trackers that do differ.
+ADAPTATIONS = {'mean': np.mean, 'median': np.median, 'best': np.min, 'none': None}
 
 
-def ranks(values, different, higher_is_better):
+def ranks(values, different, higher_is_better, adaptation='mean'):
     """
-    Return ranks from 1, best first; each tracker gets the mean rank of those it may equal.
+    Return ranks from 1, best first, adapted among trackers that may be equal.
 
     :param values: (T,) one number per tracker.
     :param different: (T, T) bool, which pairs differ significantly.
     :param higher_is_better: direction of the values.
+    :param adaptation: key of `ADAPTATIONS`.
     :return: (T,) float64.
     """
     values = np.asarray(values, dtype=np.float64)
     order = np.argsort(-values if higher_is_better else values, kind='stable')
     place = np.empty(len(values))
     place[order] = np.arange(1, len(values) + 1)
-    return np.array([place[~row].mean() for row in np.asarray(different, dtype=bool)])
+    adapt = ADAPTATIONS[adaptation]
+    if adapt is None:
+        return place
+    return np.array([adapt(place[~row]) for row in np.asarray(different, dtype=bool)])
 
 
 def accuracy_differs(one, other, alpha=ALPHA):
@@ -38,12 +46,7 @@ def accuracy_differs(one, other, alpha=ALPHA):
     """
     difference = np.asarray(one) - np.asarray(other)
     difference = difference[~np.isnan(difference)]
-    if len(difference) < FEWEST_FRAMES:
-        return True
-    if not difference.any():
-        return False
-    return bool(wilcoxon(difference, zero_method='wilcox', correction=False,
-                         method='approx').pvalue < alpha)
+    return len(difference) < FEWEST_FRAMES or signed_rank_p(difference) <= alpha
 
 
 def practically_differs(one, other, practical):
@@ -67,9 +70,7 @@ def failures_differ(one, other, alpha=ALPHA):
 
     :param one, other: (K,) failures of every run of every sequence.
     """
-    if len(set(np.concatenate([one, other]).tolist())) == 1:
-        return False
-    return bool(mannwhitneyu(one, other, method='asymptotic').pvalue < alpha)
+    return rank_sum_p(one, other) <= alpha
 
 
 def difference_matrix(rows, differs):

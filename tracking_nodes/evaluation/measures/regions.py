@@ -1,22 +1,26 @@
 """
 Overlap of predicted boxes with VOT's regions, counted in pixels as the official tools do.
 
-Both tools round corners to whole pixels, fill them, and count pixels inside of the image; they
-differ in details that move a score in its third digit:
+Both tools fill polygons and count pixels; they differ, from each other and from what they did
+before, in details that move a score in its third digit:
 
-===========  =======================================================  =======================
-rule         a box (x, y, w, h), rounded                              corners at x.5
-===========  =======================================================  =======================
-`toolkit`    pixels x .. x + w - 1                                    to the even number
-`pysot`      pixels x .. x + w: its four corners as a polygon         away from zero
-===========  =======================================================  =======================
+=========  ==============================================  ====================  ================
+rule       a box (x, y, w, h)                              corners between them  off the image
+=========  ==============================================  ====================  ================
+`toolkit`  pixels x .. x + w - 1                           x.5 to the even       does not count
+`pysot`    pixels x .. x + w: its corners as a polygon     x.5 away from zero    does not count
+`older`    as many pixels as it has area                   stay where they are   counts
+=========  ==============================================  ====================  ================
 
 `toolkit` is the Python toolkit from VOT2020 on; `pysot` is the C code of the MATLAB toolkit since
-VOT2016 as pysot-toolkit calls it. Where no polygon is known, the ground truth is a box.
+VOT2016 as pysot-toolkit calls it; `older` is that of VOT2013 to VOT2015 (`older_overlap`). Where
+no polygon is known, the ground truth is a box.
 """
 import numpy as np
 
-OVERLAP_RULES = ('toolkit', 'pysot')
+from tracking_nodes.evaluation.measures.older_overlap import older_overlap
+
+OVERLAP_RULES = ('toolkit', 'pysot', 'older')
 
 
 def region_overlaps(boxes, regions, image_size, rule='toolkit'):
@@ -25,14 +29,16 @@ def region_overlaps(boxes, regions, image_size, rule='toolkit'):
 
     :param boxes: (N, 4) x, y, w, h in pixels.
     :param regions: (N, 4) boxes or (N, 2n) corners x1, y1, x2, y2, ...
-    :param image_size: (width, height) in pixels; only pixels inside of it count. None: all.
+    :param image_size: (width, height) in pixels; only pixels inside of it count, but for the rule
+        `older`. None: all.
     :param rule: one of `OVERLAP_RULES`.
     :return: (N,) in [0, 1]; NaN where box or region has a NaN.
     """
     # The tools hold coordinates in 32 bits, and rounding sees the difference.
     boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
     regions = np.asarray(regions, dtype=np.float32)
-    overlap = _toolkit_overlap if rule == 'toolkit' else _pysot_overlap
+    overlap = {'toolkit': _toolkit_overlap, 'pysot': _pysot_overlap,
+               'older': _older_overlap}[rule]
     known = np.isfinite(boxes).all(axis=1) & np.isfinite(regions).all(axis=1)
     result = np.full(len(boxes), np.nan)
     for index in np.flatnonzero(known):
@@ -75,6 +81,10 @@ def _pysot_overlap(box, region, image_size):
         size = (0, 0, window[2] - window[0], window[3] - window[1])
         masks.append(_fill_polygon(rounded, size, False))
     return _share(*masks)
+
+
+def _older_overlap(box, region, image_size):
+    return older_overlap(_corners(box), _corners(region))
 
 
 def _corners(region):

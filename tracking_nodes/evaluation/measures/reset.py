@@ -96,7 +96,8 @@ def toolkit_curve(sequences):
         if len(starts) > len(fails):
             fragments.append(overlaps[starts[-1]:])
             ends.append(True)
-    return _expected_overlap(fragments, ends, np.ones(len(fragments)), 0.0)
+    longest = max(map(len, fragments))
+    return _expected_overlap(fragments, ends, np.ones(len(fragments)), 0.0, longest)
 
 
 def matlab_curve(sequences, tags=None, skip=5):
@@ -107,12 +108,14 @@ def matlab_curve(sequences, tags=None, skip=5):
     :param tags: list of (N,) bool, the frames that have a tag; a fragment weighs as much as the
         share of its frames that have it. None: all frames.
     :param skip: frames from a failure to the next start.
-    :return: (L,); entry n is the expected mean overlap of n frames after a start; entry 0 is 1.
+    :return: (L,) up to the longest sequence, even where no fragment is as long; entry n is the
+        expected mean overlap of n frames after a start; entry 0 is 1; NaN where nothing is known.
     """
-    fragments, ends, weights = [], [], []
+    fragments, ends, weights, longest = [], [], [], 0
     for index, outcomes in enumerate(sequences):
         for outcome in outcomes:
             overlaps, events = _fragment_frames(outcome)
+            longest = max(longest, len(overlaps))
             tagged = np.ones(len(events)) if tags is None else _annotated(outcome, tags[index])
             starts = np.flatnonzero(events == FAILED) + skip
             points = [0, *starts[starts < len(events)]]
@@ -120,7 +123,7 @@ def matlab_curve(sequences, tags=None, skip=5):
                 fragments.append(overlaps[first:last + 1])
                 ends.append(first == points[-1])
                 weights.append(tagged[first:last + 1].mean() / len(outcomes))
-    return _expected_overlap(fragments, ends, np.array(weights), 1.0)
+    return _expected_overlap(fragments, ends, np.array(weights), 1.0, longest)
 
 
 def toolkit_eao(curve, interval):
@@ -150,14 +153,13 @@ def _annotated(outcome, values):
     return np.asarray(values, dtype=np.float64)[~(tracked & np.isnan(outcome.overlaps))]
 
 
-def _expected_overlap(fragments, ends, weights, first):
+def _expected_overlap(fragments, ends, weights, first, length):
     """
     Return the weighted mean over fragments of their mean overlap so far.
 
     A fragment that failed goes on with zeros for ever; one that met the end of its sequence says
     nothing beyond it. The frame of the start is left out.
     """
-    length = max(len(fragment) for fragment in fragments)
     total, weight = np.zeros(length), np.zeros(length)
     for fragment, ended, share in zip(fragments, ends, weights):
         padded = np.zeros(length)

@@ -13,8 +13,9 @@ from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.metrics import has_truth
 from tracking_nodes.evaluation.ope import first_target
 from tracking_nodes.evaluation.protocols.base import Protocol, Trial
-from tracking_nodes.evaluation.protocols.reset_scores import (
-    measure, METRICS, score_tracker, with_ranks)
+from tracking_nodes.evaluation.protocols.reset_measured import measure
+from tracking_nodes.evaluation.protocols.reset_ranks import Ranking, with_ranks
+from tracking_nodes.evaluation.protocols.reset_scores import METRICS, score_tracker
 from tracking_nodes.evaluation.run import FAILED, Recorder, SKIPPED, STARTED, TRACKED
 
 
@@ -32,8 +33,27 @@ class ResetBased(Protocol):
     skip: int = 5
 
     summary = ('started again five frames after each failure: accuracy, robustness, expected '
-               'average overlap of each year, AR ranks (VOT2013 to VOT2019)')
+               'average overlap of each year, AR ranks (VOT2013 to VOT2019); vot:best, '
+               'vot:median or vot:none for how tied trackers share ranks, vot:older or '
+               'vot:older+best for ranks by the overlap of up to VOT2015')
     metrics = METRICS
+
+    @classmethod
+    def with_option(cls, option):
+        """
+        Return the protocol with another way of ranking.
+
+        :param option: as `Ranking.of` takes it.
+        :raises SettingError: there is no such way.
+        """
+        protocol = cls(f'{cls().name}:{option}')
+        Ranking.of(option, protocol.repetitions)
+        return protocol
+
+    @property
+    def ranking(self):
+        """The `Ranking` that its name asks for."""
+        return Ranking.of(self.name.partition(':')[2], self.repetitions)
 
     def trials(self, sequence):
         first, last = first_target(sequence), len(sequence) - 1
@@ -47,7 +67,7 @@ class ResetBased(Protocol):
     def score(self, stored, variant='visible'):
         measured = {tracker: {name: measure(trials.values()) for name, trials in rows.items()}
                     for tracker, rows in stored.items()}
-        return with_ranks(super().score(measured, variant), measured)
+        return with_ranks(super().score(measured, variant), measured, self.ranking)
 
     def _run(self, tracker, sequence, trial, on_frame):
         regions = sequence.boxes if sequence.polygons is None else sequence.polygons
@@ -104,6 +124,10 @@ class RealTime(ResetBased):
         """
         profile = find_profile(option)
         return cls(f'vot_realtime:{profile.name}', profile=profile)
+
+    @property
+    def ranking(self):
+        return Ranking(repetitions=self.repetitions)
 
     def _worker(self, tracker, recorder):
         return _RealTimeWorker(tracker, recorder, self)
