@@ -41,6 +41,16 @@ def write_otb(folder, boxes=BOXES, images=None):
     write_text(folder / 'groundtruth_rect.txt', boxes)
 
 
+def write_clips(folder, clips):
+    """Write `Sequence`s in the layout of OTB, without loss."""
+    for clip in clips:
+        (folder / clip.name / 'img').mkdir(parents=True)
+        for index, image in enumerate(clip.images()):
+            cv2.imwrite(str(folder / clip.name / 'img' / f'{index + 1:04d}.png'), image)
+        np.savetxt(folder / clip.name / 'groundtruth_rect.txt', clip.boxes + [1, 1, 0, 0],
+                   fmt='%.4f', delimiter=',')
+
+
 def write_uav(root):
     """Write UAV123 and UAV20L: two parts of a flight in one, the whole flight in the other."""
     write_images(root / 'data_seq' / 'UAV123' / 'bike1', pattern='{:06d}.jpg')

@@ -26,6 +26,8 @@ _QUICK = {
     # The score is the tracker's own, whatever was fitted to its weights.
     'calibration_slope': 1.0, 'calibration_offset': 0.0,
 }
+# All but the test double; a tracker added later joins by itself.
+REAL = tuple(name for name in registry.names() if name != 'static')
 # The robust preset. A network of random weights is sure of nothing, and is to learn all the same.
 ROBUST = {'preset': 'robust', 'robust_sure': 0.0, 'robust_size': 1.0, 'robust_filter': True}
 
@@ -34,6 +36,11 @@ def quick(name):
     """Return the settings that make a tracker quick."""
     known = {spec.name for spec in specs(registry.tracker_class(name).settings_class)}
     return {key: value for key, value in _QUICK.items() if key in known}
+
+
+def moving(name):
+    """Return quick settings with which a tracker of random weights answers with moving boxes."""
+    return {**quick(name), **({'present_threshold': 0.0} if name == 'gstp' else {})}
 
 
 def make(name, seed=0, learning='inline', **changes):

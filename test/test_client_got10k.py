@@ -4,13 +4,17 @@ from importlib.util import find_spec
 import cv2
 import numpy as np
 import pytest
+from small_trackers import moving, REAL
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation import protocols
+from tracking_nodes.evaluation.ope import run_ope
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.evaluation.results import Result
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.sequences.synthetic import SyntheticSequence
+from tracking_nodes.trackers import registry
+from tracking_nodes.trackers.base import Runtime
 from tracking_nodes.trackers.static import StaticTracker
 
 if find_spec('got10k') is None:
@@ -20,9 +24,9 @@ TRACKERS = {'static': StaticTracker, 'kcf': PEERS['kcf']}
 FRAMES = 30
 
 
-def write_clip(folder, seed, truth_name, image_pattern, origin):
+def write_clip(folder, seed, truth_name, image_pattern, origin, frames=FRAMES):
     """Write images and ground truth of a clip, in the layout and origin of a benchmark."""
-    clip = SyntheticSequence(FRAMES, seed)
+    clip = SyntheticSequence(frames, seed)
     for index, image in enumerate(clip.images()):
         path = folder / image_pattern.format(index + 1)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,6 +34,17 @@ def write_clip(folder, seed, truth_name, image_pattern, origin):
     boxes = np.round(clip.boxes) + [origin, origin, 0, 0]
     (folder / truth_name).write_text(
         ''.join(','.join(f'{value:.0f}' for value in box) + '\n' for box in boxes))
+
+
+def write_got10k(folder, names, frames):
+    """Write GOT-10k's validation set with clips of these names."""
+    for seed, name in enumerate(names):
+        part = folder / 'val' / name
+        write_clip(part, seed, 'groundtruth.txt', '{:08d}.jpg', 0, frames)
+        for label, value in (('cover', 8), ('absence', 0), ('cut_by_image', 0)):
+            (part / f'{label}.label').write_text(f'{value}\n' * frames)
+        (part / 'meta_info.ini').write_text('[METAINFO]\nresolution: (320, 240)\n')
+    (folder / 'val' / 'list.txt').write_text('\n'.join(names) + '\n')
 
 
 def package_scores(folder, protocol):
@@ -74,14 +89,7 @@ def test_got10k_experiment_scores_as_the_package_does(tmp_path):
 
     from tracking_nodes.clients.got10k_tracker import Got10kTracker
 
-    names = ['GOT-10k_Val_000001', 'GOT-10k_Val_000002']
-    for seed, name in enumerate(names):
-        folder = tmp_path / 'val' / name
-        write_clip(folder, seed, 'groundtruth.txt', '{:08d}.jpg', origin=0)
-        for label, value in (('cover', 8), ('absence', 0), ('cut_by_image', 0)):
-            (folder / f'{label}.label').write_text(f'{value}\n' * FRAMES)
-        (folder / 'meta_info.ini').write_text('[METAINFO]\nresolution: (320, 240)\n')
-    (tmp_path / 'val' / 'list.txt').write_text('\n'.join(names) + '\n')
+    write_got10k(tmp_path, ['GOT-10k_Val_000001', 'GOT-10k_Val_000002'], FRAMES)
     experiment = ExperimentGOT10k(str(tmp_path), 'val', str(tmp_path / 'results'),
                                   str(tmp_path / 'reports'))
     for name in TRACKERS:
@@ -93,6 +101,27 @@ def test_got10k_experiment_scores_as_the_package_does(tmp_path):
         # Both clips have as many frames, so the mean over frames is that over sequences.
         assert theirs['ao'] == pytest.approx(ours['ao'], abs=1e-6)
         assert theirs['sr'] == pytest.approx(ours['sr50'], abs=1e-6)
+
+
+@pytest.mark.parametrize('name', REAL)
+def test_every_tracker_of_the_package_answers_got10k_as_its_own_runner(name, tmp_path):
+    from got10k.experiments import ExperimentGOT10k
+
+    from tracking_nodes.clients.got10k_tracker import Got10kTracker
+
+    write_got10k(tmp_path, ['GOT-10k_Val_000001'], 8)
+    experiment = ExperimentGOT10k(str(tmp_path), 'val', str(tmp_path / 'results'),
+                                  str(tmp_path / 'reports'))
+    values, runtime = moving(name), Runtime(device='cpu')
+    experiment.run(Got10kTracker(name, values, runtime))
+    [file] = (tmp_path / 'results').rglob('GOT-10k_Val_000001_001.txt')
+    found = np.loadtxt(file, delimiter=',')
+    [clip] = open_sequences(tmp_path / 'val')
+    expected = run_ope(registry.create(name, values, runtime), clip).boxes
+    # got10k writes three digits.
+    np.testing.assert_allclose(found, expected, atol=6e-4)
+    # Otherwise any tracker would do.
+    assert len(np.unique(expected, axis=0)) > 4
 
 
 def test_settings_and_unknown_names_are_checked():

@@ -1,8 +1,5 @@
 """A real workspace of the VOT toolkit, run through TraX in processes of its own."""
-from importlib.util import find_spec
 import json
-import os
-from pathlib import Path
 import subprocess
 import sys
 
@@ -17,14 +14,19 @@ from tracking_nodes.evaluation.measures import reset
 from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.ope import run_ope
 from tracking_nodes.evaluation.peers import PEERS
+from tracking_nodes.evaluation.protocols.reset import _RealTimeWorker, RealTime
 from tracking_nodes.evaluation.results import Result
 from tracking_nodes.evaluation.run import FAILED, SKIPPED, STARTED
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers.static import StaticTracker
 
+from vot_runs import needs_toolkit, toolkit, trajectory, write_sequence, write_workspace
+
 TRACKERS = {'stay': StaticTracker, 'kcf': PEERS['kcf']}
 EAO_INTERVAL = (10, 40)
+# So fast that KCF is late now and then.
+FPS = 1000
 STACK = """
 title: tiny
 experiments:
@@ -38,6 +40,11 @@ experiments:
     - type: supervised_eao_score
       low: 10
       high: 40
+  realtime:
+    type: supervised
+    realtime: {grace: 3}
+    repetitions: 1
+    skip_initialize: 5
   unsupervised:
     type: unsupervised
     repetitions: 1
@@ -45,21 +52,15 @@ experiments:
     - type: average_accuracy
 """
 
-needs_toolkit = pytest.mark.skipif(
-    find_spec('vot') is None or find_spec('trax') is None,
-    reason='vot-toolkit and vot-trax are not installed')
-
 
 @pytest.fixture(scope='module')
 def workspace(tmp_path_factory):
     """Return a workspace of two clips in which both trackers were run and analysed."""
     folder = tmp_path_factory.mktemp('vot') / 'workspace'
     for seed, corners in enumerate([False, True]):
-        write_sequence(folder / 'sequences' / f'clip{seed}', SyntheticSequence(45, seed), corners)
-    (folder / 'sequences' / 'list.txt').write_text('clip0\nclip1\n')
-    (folder / 'stack.yaml').write_text(STACK)
-    (folder / 'config.yaml').write_text(
-        'registry: [./trackers.ini]\nstack: ./stack.yaml\nsequences: sequences\n')
+        write_sequence(folder / 'sequences' / f'clip{seed}', SyntheticSequence(45, seed), corners,
+                       FPS)
+    write_workspace(folder, STACK, ['clip0', 'clip1'])
     assert main(['vot-trackers', '--tracker', 'static:stay', '--tracker', 'kcf',
                  str(folder)]) == 0
     toolkit('evaluate', folder, *TRACKERS)
@@ -67,54 +68,9 @@ def workspace(tmp_path_factory):
     return folder
 
 
-def write_sequence(folder, clip, corners):
-    """
-    Write a clip as VOT lays out sequences, with ground truth in quarters of a pixel.
-
-    Quarters are exact in the 32 bits of TraX, so nothing differs by rounding.
-
-    :param corners: write slanted polygons in place of rectangles.
-    """
-    (folder / 'color').mkdir(parents=True)
-    for index, image in enumerate(clip.images()):
-        cv2.imwrite(str(folder / 'color' / f'{index + 1:08d}.jpg'), image)
-    rows = np.round(clip.boxes * 4) / 4
-    if corners:
-        x, y, width, height = rows.T
-        rows = np.stack([x, y + 3, x + width - 5, y, x + width, y + height - 3, x + 5,
-                         y + height], axis=-1)
-    (folder / 'groundtruth.txt').write_text(
-        ''.join(','.join(f'{value:.2f}' for value in row) + '\n' for row in rows))
-    (folder / 'sequence').write_text(
-        f'channels.color=color/%08d.jpg\nfps=30\nformat=default\nname={folder.name}\n')
-
-
-def toolkit(action, folder, *arguments):
-    """Run one command of the toolkit's command line."""
-    result = subprocess.run(
-        [sys.executable, Path(__file__).parent / 'vot_toolkit.py', action, '--workspace', folder,
-         *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-        env={**os.environ, 'VOT_RESULTS_BINARY': 'false', 'OMP_NUM_THREADS': '1'})
-    assert result.returncode == 0 and 'success' in result.stdout, result.stdout
-
-
 def sequences(workspace):
     """Return the workspace's sequences as the package reads them."""
     return open_sequences(workspace / 'sequences')
-
-
-def trajectory(workspace, tracker, experiment, clip):
-    """Return the toolkit's boxes (N, 4), NaN for codes, and its codes (N,), 0 where a box is."""
-    lines = (workspace / 'results' / tracker / experiment / clip
-             / f'{clip}_001.txt').read_text().splitlines()
-    boxes, codes = np.full((len(lines), 4), np.nan), np.zeros(len(lines), dtype=int)
-    for index, line in enumerate(lines):
-        numbers = [float(part) for part in line.split(',')]
-        if len(numbers) == 4:
-            boxes[index] = numbers
-        else:
-            codes[index] = numbers[0]
-    return boxes, codes
 
 
 @pytest.fixture(scope='module')
@@ -159,6 +115,32 @@ def test_reset_based_runs_fail_and_start_in_the_same_frames(workspace, tracker):
             np.testing.assert_array_equal(codes == code, expected.events == code)
         ran = np.isfinite(found).all(axis=1)
         np.testing.assert_allclose(found[ran], expected.boxes[ran], atol=1e-4)
+
+
+@needs_toolkit
+@pytest.mark.parametrize('tracker', TRACKERS)
+def test_in_real_time_boxes_are_those_the_package_has_at_the_same_times(
+        workspace, tracker, monkeypatch):
+    account, protocol = _RealTimeWorker._fall_behind, RealTime(rate=FPS)
+    for clip in sequences(workspace):
+        found, codes = trajectory(workspace, tracker, 'realtime', clip.name)
+        file = (workspace / 'results' / tracker / 'realtime' / clip.name
+                / f'{clip.name}_001_time.value')
+        times = [float(line or 'nan') for line in file.read_text().split('\n')]
+
+        def at_these_times(worker, index, stages, times=times):
+            worker.recorder.seconds[index] = times[index]
+            account(worker, index, stages)
+
+        monkeypatch.setattr(_RealTimeWorker, '_fall_behind', at_these_times)
+        expected = protocol.run(TRACKERS[tracker](), clip, protocol.trials(clip)[0])
+        for code in (STARTED, FAILED):
+            np.testing.assert_array_equal(codes == code, expected.events == code)
+        ran = np.isfinite(found).all(axis=1)
+        np.testing.assert_allclose(found[ran], expected.boxes[ran], atol=1e-4)
+        if tracker == 'kcf':
+            # A frame that was late has no time of its own.
+            assert (np.array(times)[:len(clip)] == 0).sum() > 3
 
 
 @needs_toolkit

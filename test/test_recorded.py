@@ -122,6 +122,22 @@ def test_answers_on_another_clock_are_refused(received):
         pair_answers(found, clip())
 
 
+def test_the_clock_of_a_replay_in_real_time_is_found_by_its_images(caplog):
+    period, later = 50_000_000, 1_700_000_000_000_000_000
+    shown = STAMPS / 10 * period
+    video = GreyClip('clip', [[index, 2, 10, 12] for index in range(5)], shown)
+    # Transport of the images takes 2 ms or more, answers are there after 60 ms.
+    seen = (video.stamps + later + 1e6 * np.array([3, 2, 40, 2, 4])).astype(np.int64)
+    boxes = [[index, 3, 9, 9] for index in range(5)]
+    found = answers(video.stamps, boxes, received=(video.stamps + later + 62_000_000) / 1e9)
+    run = pair_answers(found, video, seen)
+    np.testing.assert_allclose(run.ages, [0, 0.05, 0.1, 0.1, 0.1])
+    assert 'taken for a replay in real time' in caplog.text
+    for wrong in (None, later + 2 * video.stamps, seen - 1_000_000_000_000):
+        with pytest.raises(SequenceError, match='not in real time'):
+            pair_answers(found, video, wrong)
+
+
 def test_a_bag_of_a_running_node_scores_as_the_simulated_latency_it_had(tmp_path):
     clip = SyntheticSequence(30)
     took = 45_000_000

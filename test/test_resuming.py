@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 
-import cv2
 import numpy as np
 import pytest
 from result_folders import numbers
+from sequence_files import write_clips
 
 from tracking_nodes.errors import BenchmarkError, SettingError
 from tracking_nodes.evaluation import protocols, results
@@ -79,18 +79,8 @@ def test_interrupted_at_any_write_the_same_results_come_out(tmp_path, monkeypatc
         assert [path.name for path in folder.rglob('.*')] == ['.lock']
 
 
-def write_dataset(folder, count, frames):
-    """Write clips in the layout of OTB."""
-    for clip in clips(count, frames):
-        (folder / clip.name / 'img').mkdir(parents=True)
-        for index, image in enumerate(clip.images()):
-            cv2.imwrite(str(folder / clip.name / 'img' / f'{index + 1:04d}.png'), image)
-        np.savetxt(folder / clip.name / 'groundtruth_rect.txt', clip.boxes + [1, 1, 0, 0],
-                   fmt='%.4f', delimiter=',')
-
-
 def test_a_run_killed_twice_ends_with_the_numbers_of_an_uninterrupted_one(tmp_path):
-    write_dataset(tmp_path / 'data', 2, 10)
+    write_clips(tmp_path / 'data', clips(2, 10))
     command = [sys.executable, '-m', 'tracking_nodes.cli', 'run', '--tracker', 'rman', '--peer',
                'csrt', '--protocol', 'ope', '--protocol', 'got10k', '--jobs', '2', '--threads',
                '1', '--device', 'cpu', str(tmp_path / 'data')]

@@ -40,7 +40,7 @@ def recorded(options):
         found = read_detections(path, options.detections)
         answers = Answers(found.stamps, found.boxes, np.nan_to_num(found.scores),
                           found.received / 1e9)
-        runs = {ONLINE: pair_answers(answers, sequence),
+        runs = {ONLINE: pair_answers(answers, sequence, sequence.received),
                 OFFLINE: match_answers(answers, sequence)[0]}
         record = {'label': options.label, 'sequence': sequence.name, 'attributes': [],
                   'made_by': {'topic': options.detections}}

@@ -1,5 +1,6 @@
 """Answers recorded from a running node, matched to the frames of the video it was shown."""
 from dataclasses import dataclass
+import logging
 
 import numpy as np
 
@@ -8,6 +9,8 @@ from tracking_nodes.evaluation.measures.latency import newest_outputs
 from tracking_nodes.evaluation.metrics import has_truth, repeat_missing
 from tracking_nodes.evaluation.ope import first_target, Run
 from tracking_nodes.evaluation.run import SKIPPED, STARTED, TRACKED
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def match_answers(answers, sequence):
     return run, sum(row is None for row in rows[first:])
 
 
-def pair_answers(answers, sequence):
+def pair_answers(answers, sequence, shown=None):
     """
     Return the run as its user saw it: each frame with the newest answer received by its stamp.
 
@@ -74,18 +77,22 @@ def pair_answers(answers, sequence):
     :param answers: `Answers`, received on the clock of the stamps, as a bag that was recorded
         while the camera ran has them.
     :param sequence: the `Sequence` with the camera's images and their stamps.
+    :param shown: (N,) int64 ns, when the recorder got each image: where stamps are of an earlier
+        recording that was replayed in real time, they tell how far its clock is from theirs.
     :return: a `Run` with ages; its events say which frames were answered.
     :raises SequenceError: as `match_answers`, or the clock was another one.
     """
     run, _ = match_answers(answers, sequence)
     first, stamps = first_target(sequence), sequence.stamps
     received = np.round(1e9 * answers.received).astype(np.int64)
-    late = (received - answers.stamps) / 1e9
-    if late.min() < 0 or np.median(late) > (stamps[-1] - stamps[0]) / 1e9:
+    if not _on_one_clock(received, answers.stamps, stamps):
+        received = received - _replayed_later(shown, sequence)
+    if not _on_one_clock(received, answers.stamps, stamps):
+        late = (np.round(1e9 * answers.received) - answers.stamps) / 1e9
         raise SequenceError(f'answers to {sequence.name} were received {late.min():.3f} to '
                             f'{late.max():.3f} s after the stamps of their images: their clock is '
-                            'not that of the stamps (was a bag replayed?), so their age is '
-                            'unknown')
+                            'not that of the stamps (was a bag replayed, but not in real time?), '
+                            'so their age is unknown')
     order = np.argsort(answers.stamps, kind='stable')
     order = order[answers.stamps[order] > stamps[first]]
     boxes = np.concatenate([sequence.boxes[first:first + 1], answers.boxes[order]])
@@ -101,6 +108,26 @@ def pair_answers(answers, sequence):
                np.concatenate([before == 0, np.isfinite(boxes).all(axis=1)[chosen]]),
                run.seconds, run.image_size, events,
                np.concatenate([before, (stamps[first:] - about[chosen]) / 1e9]))
+
+
+def _on_one_clock(received, about, stamps):
+    late = received - about
+    return late.min() >= 0 and np.median(late) <= stamps[-1] - stamps[0]
+
+
+def _replayed_later(shown, sequence):
+    """Return by how many ns images were shown later than stamped, 0 if not in real time."""
+    if shown is None or len(sequence) < 2:
+        return 0
+    offsets = shown - sequence.stamps
+    offset, period = offsets.min(), np.median(np.diff(sequence.stamps))
+    half, most = np.percentile(offsets - offset, [50, 95])
+    if half > period / 2 or most > period:
+        return 0
+    _log.warning('%s: the recorder got the images %.3f s after their stamps, at their pace: taken '
+                 'for a replay in real time, and ages count from there', sequence.name,
+                 offset / 1e9)
+    return offset
 
 
 def _intervals(received, rows):

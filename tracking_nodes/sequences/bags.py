@@ -92,6 +92,11 @@ class BagSequence(Sequence):
         name = self.path.name if self.path.is_dir() else self.path.stem
         super().__init__(name, boxes, stamps[:count], polygons, sources=bag_files(self.path))
 
+    @property
+    def received(self):
+        """When the recorder got each image, (N,) int64 ns, for N images with a row of `boxes`."""
+        return self._received[:len(self)]
+
     def images(self):
         for index, message in enumerate(self._messages()):
             yield self._decode(message, index)

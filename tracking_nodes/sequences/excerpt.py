@@ -37,6 +37,9 @@ class Excerpt(Sequence):
     def image(self, index):
         return self._whole.image(self._inside(index))
 
+    def encoded_images(self):
+        return islice(self._whole.encoded_images(), *self._kept.indices(len(self._whole)))
+
     def where(self, index):
         return self._whole.where(self._inside(index))
 

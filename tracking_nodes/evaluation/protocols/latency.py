@@ -13,6 +13,7 @@ import numpy as np
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.latency_profile import Duration, find_profile, Profile
+from tracking_nodes.evaluation.live_camera import LiveCamera
 from tracking_nodes.evaluation.measures.latency import (
     age_curve, age_measures, AGE_METRICS, newest_outputs)
 from tracking_nodes.evaluation.metrics import mean_values, Metric
@@ -26,6 +27,7 @@ from tracking_nodes.online.extrapolation import COMPENSATIONS, Extrapolator
 from tracking_nodes.trackers.base import Location
 
 ONLINE, OFFLINE = 'online', 'offline'
+WALL = 'wall'
 OFFLINE_METRICS = tuple(
     Metric(f'offline_{metric.key}', f'offline {metric.name}', f'{metric.definition}; one-pass '
            'evaluation, where the camera waits', metric.low, metric.high,
@@ -43,25 +45,27 @@ class Latency(Protocol):
     profile: how long each stage takes; None to take the times that are measured while it runs.
     compensation: 'kalman' or 'flow' where each answer is extrapolated to the time that it is
     scored at, as the node does; None where it stays as it was.
+    clock: 'wall' where a camera in real time is really waited for; None where nobody sleeps.
     """
 
     name: str = 'latency'
     profile: Profile | None = None
     compensation: str | None = None
+    clock: str | None = None
 
     summary = ('the camera does not wait for the tracker (Li et al. 2021); latency:PROFILE as on '
-               'another device; latency:kalman, latency:flow or +kalman, +flow after the profile '
-               'with the answers extrapolated')
+               'another device; latency:wall in real time, with decoding; latency:kalman, '
+               'latency:flow or +kalman, +flow after these with the answers extrapolated')
     metrics = tuple(sorted(OnePass.metrics + OFFLINE_METRICS + AGE_METRICS,
                            key=lambda metric: metric.key not in HEADLINE))
 
     @classmethod
     def with_option(cls, option):
         """
-        Return the protocol with simulated latencies, compensation of them, or both.
+        Return the protocol with simulated latencies or in real time, compensation, or both.
 
-        :param option: a profile, 'kalman' or 'flow', or a profile and one of these joined by '+';
-            a profile is the name of one that the package brings, or the path of a YAML file.
+        :param option: a profile or 'wall', 'kalman' or 'flow', or two of these joined by '+'; a
+            profile is the name of one that the package brings, or the path of a YAML file.
         :raises SettingError: there is no such profile or compensation, or it cannot be read.
         """
         if option in _COMPENSATIONS:
@@ -72,8 +76,10 @@ class Latency(Protocol):
         elif compensation not in _COMPENSATIONS:
             raise SettingError(f'no latency compensation {compensation!r}; known: '
                                f'{", ".join(_COMPENSATIONS)}')
-        profile = find_profile(name)
         suffix = f'+{compensation}' if compensation else ''
+        if name == WALL:
+            return cls(f'latency:{WALL}{suffix}', None, compensation, WALL)
+        profile = find_profile(name)
         return cls(f'latency:{profile.name}{suffix}', profile, compensation)
 
     def trials(self, sequence):
@@ -94,6 +100,12 @@ class Latency(Protocol):
             still = VirtualClock(sequence.stamps, trial.first)
             with self._updates(tracker, still, lambda stage, measured: 0):
                 return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
+        flow = CameraFlow() if self.compensation == 'flow' else None
+        answers = _Answers(sequence, trial, Extrapolator() if self.compensation else None)
+        if self.clock == WALL:
+            with LiveCamera(sequence, trial.first) as camera:
+                worker = _Worker(tracker, camera, self._latencies(tracker, None), flow)
+                return _look(worker, answers, box, on_frame)
         random = np.random.default_rng([tracker.runtime.seed, *sequence.name.encode()])
         arrivals = sequence.stamps
         if self.profile is not None:
@@ -102,11 +114,9 @@ class Latency(Protocol):
             arrivals = np.maximum.accumulate(sequence.stamps + delays)
         clock = VirtualClock(arrivals, trial.first)
         latencies = self._latencies(tracker, random)
-        worker = _Worker(tracker, clock, latencies,
-                         CameraFlow() if self.compensation == 'flow' else None)
+        worker = _Worker(tracker, clock, latencies, flow)
         with self._updates(tracker, clock, latencies):
-            return _follow(worker, sequence, trial, box,
-                           Extrapolator() if self.compensation else None, on_frame)
+            return _follow(worker, answers, box, on_frame)
 
     @contextmanager
     def _updates(self, tracker, clock, latencies):
@@ -146,7 +156,7 @@ class Latency(Protocol):
 
 class _Worker:
     """
-    A tracker at work on a virtual clock, and what it has put out so far.
+    A tracker at work on a clock, and what it has put out so far.
 
     A box exists as soon as the tracker has located it, and the camera's motion is known where that
     is asked for, as a node publishes it, and the tracker is free only after it has learned.
@@ -204,28 +214,71 @@ class _Worker:
         self.motions.append(motion)
 
 
-def _follow(worker, sequence, trial, box, extrapolator, on_frame):
-    """Return the `Run` of answers that were there at each frame's stamp."""
-    recorder = Recorder(sequence, on_frame)
-    ages, events = np.full(len(sequence), np.nan), np.full(len(sequence), SKIPPED, np.int8)
-    newest = known = 0
-    for index, image in recorder.frames(trial.last):
-        stamp, spent = int(sequence.stamps[index]), 0
-        if index < trial.first:
-            continue
-        if index == trial.first:
-            spent, events[index] = worker.start(index, image, stamp, box), STARTED
-        elif worker.clock.due(index):
-            spent, events[index] = worker.work(index, image, stamp), TRACKED
-        # What is computed on later images exists later, so this frame's answer is known now.
+class _Answers:
+    """Pairs each frame's stamp with the newest answer that was there, and writes the `Run`."""
+
+    def __init__(self, sequence, trial, extrapolator):
+        self.sequence, self.trial = sequence, trial
+        self.events = np.full(len(sequence), SKIPPED, np.int8)
+        self.spent = np.zeros(len(sequence), dtype=np.int64)
+        self.ages = np.full(len(sequence), np.nan)
+        self._extrapolator, self._newest, self._known = extrapolator, 0, 0
+
+    def begin(self, index):
+        """Note that the tracker was given a frame; return whether it is the first."""
+        first = index == self.trial.first
+        self.events[index] = STARTED if first else TRACKED
+        return first
+
+    def pair(self, index, worker, recorder):
+        """Write down the answer that a frame is scored by; frames come in order."""
+        stamp, newest = int(self.sequence.stamps[index]), self._newest
         newest += newest_outputs([stamp], worker.stamps[newest:], worker.available[newest:])[0]
-        answer, ages[index] = worker.answers[newest], (stamp - worker.stamps[newest]) / 1e9
+        answer, self._newest = worker.answers[newest], newest
+        self.ages[index] = (stamp - worker.stamps[newest]) / 1e9
         box = answer.box
-        if extrapolator is not None:
-            worker.tell(extrapolator, range(known, newest + 1))
-            known, (box, _) = newest + 1, extrapolator.at(stamp)
-        recorder.keep(index, box, answer.score, answer.present, spent / 1e9)
-    return replace(recorder.run(events), ages=ages)
+        if self._extrapolator is not None:
+            worker.tell(self._extrapolator, range(self._known, newest + 1))
+            self._known, (box, _) = newest + 1, self._extrapolator.at(stamp)
+        recorder.keep(index, box, answer.score, answer.present, self.spent[index] / 1e9)
+
+
+def _follow(worker, answers, box, on_frame):
+    """Return the `Run` of a tracker on a virtual clock."""
+    recorder = Recorder(answers.sequence, on_frame)
+    for index, image in recorder.frames(answers.trial.last):
+        if index < answers.trial.first:
+            continue
+        stamp = int(answers.sequence.stamps[index])
+        if index == answers.trial.first or worker.clock.due(index):
+            answers.spent[index] = (worker.start(index, image, stamp, box)
+                                    if answers.begin(index) else worker.work(index, image, stamp))
+        # What is computed on later images exists later, so this frame's answer is known now.
+        answers.pair(index, worker, recorder)
+    return replace(recorder.run(answers.events), ages=answers.ages)
+
+
+def _look(worker, answers, box, on_frame):
+    """
+    Return the `Run` of a tracker before a `LiveCamera`.
+
+    `on_frame` is called with the frames that the tracker is given, and with its answers to them.
+    """
+    recorder = Recorder(answers.sequence)
+    for index, image, taken in worker.clock.images():
+        stamp = int(answers.sequence.stamps[index])
+        if answers.begin(index):
+            worker.start(index, image, stamp, box)
+        else:
+            worker.work(index, image, stamp)
+        answers.spent[index] = worker.clock.now - taken
+        if on_frame is not None:
+            found = worker.answers[-1]
+            on_frame(index, image, found.box, found.score, found.present)
+    for index in range(answers.trial.first, answers.trial.last + 1):
+        answers.pair(index, worker, recorder)
+    return replace(recorder.run(answers.events), ages=answers.ages,
+                   image_size=image.shape[1::-1])
 
 
 def _answered(run):

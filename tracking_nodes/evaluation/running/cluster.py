@@ -64,7 +64,11 @@ class Cluster:
         return max(1, min(room, self._count or room))
 
     def perform(self, jobs, progress):
-        """Perform jobs; see `Here.perform`."""
+        """
+        Perform jobs; see `Here.perform`.
+
+        The progress is told of a job when it ends: on the way nothing comes back through Ray.
+        """
         jobs, running = iter(jobs), {}
         try:
             while True:
@@ -74,20 +78,32 @@ class Cluster:
                 if not running:
                     return
                 [first], _ = self._ray.wait(list(running), num_returns=1)
+                job = running.pop(first)
                 try:
-                    outcome = self._ray.get(first)
+                    outcome, frames, seconds = self._ray.get(first)
+                    progress.advance(job, frames, seconds)
                 except self._ray.exceptions.RayError as error:
                     # Ray puts a whole traceback into the message.
                     outcome = Outcome(error=f'Ray: {str(error).splitlines()[-1]}',
                                       details=str(error))
-                yield running.pop(first), outcome
+                yield job, outcome
         finally:
             self._ray.shutdown()
 
 
 def _perform(job, threads):
-    """Perform one job in a process of Ray."""
-    return _performer(threads).perform(job)
+    """
+    Perform one job in a process of Ray.
+
+    :return: its `Outcome`, the frames done, and the seconds they took.
+    """
+    frames, seconds = 0, 0.0
+
+    def count(more, took):
+        nonlocal frames, seconds
+        frames, seconds = frames + more, seconds + took
+
+    return _performer(threads).perform(job, count), frames, seconds
 
 
 @cache
