@@ -62,7 +62,8 @@ def crops(image, rows, size):
     """
     sent = to_device(rows, image.device).double()
     places = (torch.arange(size, device=image.device) + 0.5) / size - 0.5
-    across, down = (sent[:, axis, None] + sent[:, 2 + axis, None] * places for axis in (0, 1))
+    across, down = (_in_shares(sent[:, axis, None] + sent[:, 2 + axis, None] * places,
+                               image.shape[1 - axis]) for axis in (0, 1))
     return _at(image, across[:, None], down[:, :, None])
 
 
@@ -76,8 +77,10 @@ def turned(image, middle, degrees):
     down, across = (torch.arange(length, device=image.device, dtype=torch.float64) - centre
                     for length, centre in zip(image.shape, middle[::-1]))
     down = down[:, None]
-    return _at(image, (cosine * across - sine * down + middle[0] + 0.5)[None],
-               (sine * across + cosine * down + middle[1] + 0.5)[None])[0]
+    places = (cosine * across - sine * down + middle[0] + 0.5,
+              sine * across + cosine * down + middle[1] + 0.5)
+    return _at(image, *(_in_shares(each, length)[None]
+                        for each, length in zip(places, image.shape[1::-1])))[0]
 
 
 def blurred(image, deviation):
@@ -117,16 +120,22 @@ def padded(image, left, top, width, height, colour):
 
 def _interpolated(image, corner, step, size):
     """Return (height, width, 3) for a `size` (width, height), see `warped`."""
-    across, down = (first + each * (torch.arange(count, device=image.device) + 0.5).double()
-                    for first, each, count in zip(corner, step, size))
+    across, down = (
+        # In shares from the first on, to launch as few kernels as there may be.
+        torch.arange(0.5, count, dtype=torch.float64, device=image.device)
+        * (2 * each / length) + _in_shares(first, length)
+        for first, each, count, length in zip(corner, step, size, image.shape[1::-1]))
     return _at(image, across[None, None], down[None, :, None])[0]
 
 
+def _in_shares(places, length):
+    """Return places along an axis as PyTorch counts them, -1 at its begin and 1 at its end."""
+    return places * (2 / length) - 1
+
+
 def _at(image, across, down):
-    """Return (N, h, w, 3) at places across and down, which broadcast to (N, h, w) float64."""
-    height, width = image.shape[:2]
-    grid = torch.stack(torch.broadcast_tensors(across * (2 / width) - 1,
-                                               down * (2 / height) - 1), dim=3).float()
+    """Return (N, h, w, 3) at places, see `_in_shares`, that broadcast to (N, h, w) float64."""
+    grid = torch.stack(torch.broadcast_tensors(across, down), dim=3).float()
     planes = image.permute(2, 0, 1).float().expand(len(grid), -1, -1, -1)
     found = functional.grid_sample(planes, grid, padding_mode='border', align_corners=False)
     return _pixels(found.permute(0, 2, 3, 1))
@@ -153,8 +162,9 @@ def _shares(corner, step, count, length, device):
     """
     begin = corner + step * torch.arange(count, device=device, dtype=torch.float64)[:, None]
     index = begin.floor() + torch.arange(math.ceil(step) + 1, device=device)
-    covered = torch.minimum(begin + step, index + 1) - torch.maximum(begin, index)
-    return index.clamp(0, length - 1).long(), (covered.clamp_min(0) / step).float()
+    inside = index - begin
+    covered = (inside + 1).clamp(0, step) - inside.clamp(0, step)
+    return index.clamp(0, length - 1).long(), (covered / step).float()
 
 
 def _summed(image, axis, index, weights):
