@@ -2,7 +2,7 @@
 What is done to images where they lie: by OpenCV to arrays, by `nn.resampling` to tensors.
 
 An image is (H, W, 3) uint8, a NumPy array or a tensor, and what comes of it is of the same kind,
-on the same device. Nothing else in this package asks which of the two an image is.
+on the same device. Whoever looks at an image need not ask which of the two it is.
 """
 from functools import singledispatch
 
