@@ -41,8 +41,9 @@ def measure(trackers, clip, together):
             look_together(trackers, image)
         else:
             for tracker in trackers:
-                looker = tracker.looker
-                looker.foresee(image, looker.see(looker.views(image)))
+                looker, sent = tracker.looker, tracker.sent(image)
+                tracker.expect(image, sent)
+                looker.foresee(sent, looker.see(looker.views(sent)))
         middle = time.process_time()
         for tracker in trackers:
             tracker.locate(image)

@@ -8,7 +8,7 @@ import torch
 from tracking_nodes.errors import DeviceError
 from tracking_nodes.nn import device as device_module
 from tracking_nodes.nn.device import (
-    memory_in_use, release_memory, resolve_device, side_stream, to_device)
+    image_to_device, memory_in_use, release_memory, resolve_device, side_stream, to_device)
 
 
 def test_cpu_is_the_cpu():
@@ -69,6 +69,26 @@ def test_on_a_cpu_an_array_is_not_copied():
     assert np.shares_memory(tensor.numpy(), array) and tensor.dtype == torch.uint8
 
 
+def test_what_is_there_already_is_not_copied():
+    tensor = torch.zeros(4, 5, 3, dtype=torch.uint8)
+    assert to_device(tensor, torch.device('cpu')) is tensor
+    image = tensor.numpy()
+    for each in (tensor, image):
+        assert image_to_device(each, torch.device('cpu')) is each
+
+
+@pytest.mark.parametrize('changed', [
+    lambda image: image[..., ::-1], lambda image: image[::-1], lambda image: image[:, 2:5],
+    lambda image: image.transpose(1, 0, 2)])
+def test_arrays_of_any_order_and_of_nobody_to_write_are_sent_as_they_look(changed, recwarn):
+    image = changed(np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8))
+    for writable in (True, False):
+        image.setflags(write=writable)
+        sent = to_device(image, torch.device('cpu'))
+        np.testing.assert_array_equal(sent.numpy(), image)
+    assert not recwarn.list
+
+
 class Recorded:
     """In place of a tensor: remembers what becomes of it."""
 
@@ -85,10 +105,11 @@ class Recorded:
 
 
 def test_a_gpu_gets_one_copy_that_nobody_waits_for(monkeypatch):
-    recorded = Recorded()
-    monkeypatch.setattr(torch, 'from_numpy', lambda array: recorded)
-    assert to_device(np.zeros(3), torch.device('cuda:1')) is recorded
-    assert recorded.calls == ['pin', ('cuda:1', {'non_blocking': True})]
+    for send in (to_device, image_to_device):
+        recorded = Recorded()
+        monkeypatch.setattr(torch, 'from_numpy', lambda array: recorded)
+        assert send(np.zeros((4, 5, 3), np.uint8), torch.device('cuda:1')) is recorded
+        assert recorded.calls == ['pin', ('cuda:1', {'non_blocking': True})]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason='no GPU here')

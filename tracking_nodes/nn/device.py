@@ -8,6 +8,7 @@ import sys
 import threading
 
 import cv2
+import numpy as np
 import torch
 
 from tracking_nodes.errors import DeviceError
@@ -87,11 +88,24 @@ def to_device(array, device):
     A GPU gets it in one copy from pinned memory, and nobody waits for the copy's end but what
     computes with it.
 
-    :param array: a NumPy array.
+    :param array: a NumPy array; or a tensor, which stays what it is where it is there already.
     :param device: a torch device.
     """
-    tensor = torch.from_numpy(array)
+    if isinstance(array, torch.Tensor):
+        return array.to(device)
+    # PyTorch takes no other memory, such as an image's whose colours were put in another order.
+    tensor = torch.from_numpy(np.require(array, requirements=('C', 'W')))
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == 'cuda' else tensor
+
+
+def image_to_device(image, device):
+    """
+    Return an image where it is to be cut and resized: sent to a GPU as a whole, or as it is.
+
+    :param image: (H, W, 3) uint8, an array or a tensor.
+    :param device: a torch device.
+    """
+    return image if device.type == 'cpu' else to_device(image, device)
 
 
 def computes_in_bfloat16():

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh
+from tracking_nodes.online.pictures import kept, stacked
 from tracking_nodes.online.regions import Region, sample
 
 # Side of what is kept of a frame, in windows: the window may move half its side before a frame
@@ -55,7 +56,7 @@ class Clip:
         if self._zoom is None or abs(math.log(zoom / self._zoom)) > math.log(SCALE_TOLERANCE):
             self._zoom = zoom
         corner = np.floor(xywh_to_cxcywh(box)[:2] * self._zoom - self._size / 2).astype(int)
-        pixels = np.stack([frame.part(corner, self._size, self._zoom) for frame in self._frames])
+        pixels = stacked(*(frame.part(corner, self._size, self._zoom) for frame in self._frames))
         return Region(pixels, *(corner / self._zoom), self._zoom)
 
 
@@ -64,16 +65,16 @@ class _Frame:
 
     def __init__(self, image):
         # The caller may use its image's memory again.
-        self.image = image.copy()
+        self.image = kept(image)
         self._part = self._corner = self._zoom = None
 
     def part(self, corner, size, zoom):
         """Return (size, size, 3) from a corner (x, y) on, of the image enlarged by zoom."""
         if self._zoom != zoom or not self._holds(corner, size):
-            kept = KEPT * size
-            self._zoom, self._corner = zoom, corner - (kept - size) // 2
-            centre = (self._corner + kept / 2) / zoom
-            self._part, = sample(self.image, centre, [kept / zoom], kept)
+            wide = KEPT * size
+            self._zoom, self._corner = zoom, corner - (wide - size) // 2
+            centre = (self._corner + wide / 2) / zoom
+            self._part, = sample(self.image, centre, [wide / zoom], wide)
         left, top = corner - self._corner
         return self._part[top:top + size, left:left + size]
 

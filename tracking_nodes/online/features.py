@@ -7,7 +7,6 @@ goes through the backbone by itself, as MDNet, RMAN, TSN and CSTNet publish it.
 """
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as functional
@@ -18,6 +17,7 @@ from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.device import (
     convolution_type, frozen, PRECISIONS, resolve_device, to_device)
 from tracking_nodes.nn.graphs import graphed
+from tracking_nodes.online.pictures import crops, stacked
 from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import setting, Settings
 
@@ -248,7 +248,7 @@ class CropFeatures:
         squares = square_around(boxes, scale)
         regions = [cut(self._image, xywh_to_cxcywh(square)[:2], square[2], size)
                    for square in squares]
-        maps = self.projection.of_maps(extractor.maps(np.stack([r.pixels for r in regions])))
+        maps = self.projection.of_maps(extractor.maps(stacked(*(r.pixels for r in regions))))
         corners = np.stack([region.from_image(xywh_to_xyxy(square))
                             for region, square in zip(regions, squares)])
         rows = torch.from_numpy(corners).float().split(1)
@@ -264,20 +264,9 @@ class CropFeatures:
                               settings.feature_channels, settings.feature_rms)
 
     def _crops(self, boxes):
-        settings = self._extractor.settings
-        out = settings.crop_size
-        crops = np.empty((len(boxes), out, out, 3), dtype=np.uint8)
-        grow = 1 / (1 - 2 * settings.crop_padding)
-        for crop, (x, y, width, height) in zip(crops, xywh_to_cxcywh(boxes)):
-            across, down = width * grow, height * grow
-            scale = np.array([out / across, out / down])
-            shift = -(np.array([x, y]) - (across / 2, down / 2)) * scale
-            # warpAffine counts pixel centres from 0, boxes count pixel corners.
-            shift += 0.5 * scale - 0.5
-            matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
-            cv2.warpAffine(self._image, matrix, (out, out), dst=crop,
-                           borderMode=cv2.BORDER_REPLICATE)
-        return crops
+        settings, rows = self._extractor.settings, xywh_to_cxcywh(boxes)
+        rows[:, 2:] *= 1 / (1 - 2 * settings.crop_padding)
+        return crops(self._image, rows, settings.crop_size)
 
 
 def square_around(boxes, scale):

@@ -1,10 +1,10 @@
 """Views of the first frame, changed as later frames may be; for filters that learn from it."""
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh, xywh_to_xyxy
+from tracking_nodes.online.pictures import blurred, mirrored, stacked, turned
 from tracking_nodes.online.regions import cut
 
 
@@ -39,11 +39,11 @@ def first_views(image, box, scale, size, changes=CHANGES):
     :param scale: side of an unchanged view in units of sqrt(w h).
     :param size: of the views, pixels.
     :param changes: a sequence of `Change`.
-    :return: pixels (N, size, size, 3) uint8, and corners (N, 4) of the target in them: left, top,
-        right, bottom.
+    :return: pixels (N, size, size, 3) uint8 where the image is, and corners (N, 4) of the target
+        in them: left, top, right, bottom.
     """
-    return tuple(np.stack(part) for part in zip(*(
-        _view(image, box, scale, size, change) for change in changes)))
+    pixels, corners = zip(*(_view(image, box, scale, size, change) for change in changes))
+    return stacked(*pixels), np.stack(corners)
 
 
 def _view(image, box, scale, size, change):
@@ -54,11 +54,10 @@ def _view(image, box, scale, size, change):
     pixels, corners = region.pixels, region.from_image(xywh_to_xyxy(box))
     if change.turn:
         middle = (corners[:2] + corners[2:]) / 2 - 0.5
-        turned = cv2.getRotationMatrix2D(middle.tolist(), change.turn, 1.0)
-        pixels = cv2.warpAffine(pixels, turned, (size, size), borderMode=cv2.BORDER_REPLICATE)
+        pixels = turned(pixels, middle.tolist(), change.turn)
     if change.blur:
-        pixels = cv2.GaussianBlur(pixels, (0, 0), change.blur)
+        pixels = blurred(pixels, change.blur)
     if change.mirrored:
-        pixels = np.ascontiguousarray(pixels[:, ::-1])
+        pixels = mirrored(pixels)
         corners = np.array([size - corners[2], corners[1], size - corners[0], corners[3]])
     return pixels, corners

@@ -1,7 +1,6 @@
 """The search of SiamRCNN over the whole image, for GSTP and for re-detection by other trackers."""
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
@@ -11,6 +10,7 @@ from tracking_nodes.nn.device import (
     convolution_type, frozen, PRECISIONS, resolve_device, to_device)
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
+from tracking_nodes.online.pictures import resized
 from tracking_nodes.online.regions import cut
 from tracking_nodes.parameters import setting, Settings
 
@@ -116,9 +116,7 @@ class GlobalSearch:
 
     def view(self, image):
         """Return the image (h, w, 3) uint8 as the network is to see it."""
-        size = self._shown_size(image)
-        return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA
-                          if max(size) < max(image.shape[:2]) else cv2.INTER_LINEAR)
+        return resized(image, *self._shown_size(image)[::-1])
 
     def see(self, view):
         """Return the maps of a view, in which the target has no part."""

@@ -9,7 +9,6 @@ from collections import deque
 from dataclasses import dataclass
 import json
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -17,11 +16,12 @@ from torch import nn
 from tracking_nodes.errors import SettingError, WeightsError
 from tracking_nodes.geometry import xywh_to_cxcywh
 from tracking_nodes.nn import weights as files
-from tracking_nodes.nn.device import convolution_type, frozen, resolve_device
+from tracking_nodes.nn.device import convolution_type, frozen, resolve_device, to_device
 from tracking_nodes.nn.heatmaps import trajectory
 from tracking_nodes.nn.hrnet import HRNet, STRIDE
 from tracking_nodes.nn.normalisation import Normalisation
 from tracking_nodes.nn.plain import he_initialise
+from tracking_nodes.online.pictures import padded, resized
 from tracking_nodes.parameters import setting, Settings
 
 SIGMA = 3.0             # of the heatmaps, in pixels; GSTP section 2.2
@@ -74,16 +74,13 @@ def letterboxed(image, width, height):
     :param image: (H, W, 3) uint8, BGR.
     :param width: of the result, in pixels.
     :param height: of the result, in pixels.
-    :return: (height, width, 3) uint8 and a `Letterbox`.
+    :return: (height, width, 3) uint8 where the image is, and a `Letterbox`.
     """
     size = np.array([image.shape[1], image.shape[0]])
     factor = min(np.array([width, height]) / size)
     inner = np.maximum(np.round(size * factor), 1).astype(int)
     corner = (np.array([width, height]) - inner) // 2
-    result = np.empty((height, width, 3), np.uint8)
-    result[:] = _PADDING
-    result[corner[1]:corner[1] + inner[1], corner[0]:corner[0] + inner[0]] = cv2.resize(
-        image, inner.tolist(), interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    result = padded(resized(image, *inner.tolist()), *corner.tolist(), width, height, _PADDING)
     return result, Letterbox(inner / size, corner)
 
 
@@ -221,7 +218,7 @@ class MotionModel:
         pixels, letterbox = letterboxed(image, *self._network.size)
         path = letterbox.from_image(np.array(self._path) * self._size)
         with torch.inference_mode(), frozen(self.device, self._kind):
-            shown = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1)[None].float()
+            shown = to_device(pixels, self.device).permute(2, 0, 1)[None].float()
             past = torch.from_numpy(path).to(self.device)[None].float()
             values = self._network(shown, past)[0].float().clamp(0, 1)
         return Distribution(values.cpu().numpy(), letterbox)

@@ -1,8 +1,10 @@
 """Square pieces of an image, resized; for trackers that do not see the whole image."""
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+import torch
+
+from tracking_nodes.online.pictures import resized, square, warped
 
 
 @dataclass(frozen=True)
@@ -10,11 +12,11 @@ class Region:
     """
     A square piece of an image and how to get from image to piece.
 
-    pixels: (size, size, 3) uint8, BGR. left, top: image coordinates of its corner. scale: pixels
-    of the piece per pixel of the image.
+    pixels: (size, size, 3) uint8, BGR, where the image is. left, top: image coordinates of its
+    corner. scale: pixels of the piece per pixel of the image.
     """
 
-    pixels: np.ndarray
+    pixels: np.ndarray | torch.Tensor
     left: float
     top: float
     scale: float
@@ -34,7 +36,7 @@ def cut(image, centre, side, size):
     """
     Cut a square and resize it; beyond the border the image's edge is repeated.
 
-    :param image: (H, W, 3) uint8.
+    :param image: (H, W, 3) uint8, an array or a tensor.
     :param centre: (x, y) in pixels.
     :param side: of the square, in pixels of the image; rounded to whole pixels.
     :param size: of the result, in pixels.
@@ -46,16 +48,7 @@ def cut(image, centre, side, size):
     # A square entirely beside the image still shows its edge.
     left = min(max(left, 1 - side), width - 1)
     top = min(max(top, 1 - side), height - 1)
-    piece = image[max(top, 0):top + side, max(left, 0):left + side]
-    before = max(-top, 0), max(-left, 0)
-    after = side - before[0] - piece.shape[0], side - before[1] - piece.shape[1]
-    if any(before) or any(after):
-        piece = cv2.copyMakeBorder(piece, before[0], after[0], before[1], after[1],
-                                   cv2.BORDER_REPLICATE)
-    shrinks = side > size
-    pixels = cv2.resize(piece, (size, size),
-                        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return Region(pixels, left, top, size / side)
+    return Region(square(image, left, top, side, size), left, top, size / side)
 
 
 def sample(image, centre, sides, size):
@@ -64,23 +57,19 @@ def sample(image, centre, sides, size):
 
     What shrinks by two or more is first averaged over whole pixels, then interpolated.
 
-    :param image: (H, W, 3) uint8; beyond the border its edge is repeated.
+    :param image: (H, W, 3) uint8, an array or a tensor; beyond the border its edge is repeated.
     :param centre: (x, y) in pixels.
     :param sides: of the squares, in pixels of the image.
     :param size: of the results, in pixels.
-    :return: list of (size, size, 3) uint8, one per side.
+    :return: list of (size, size, 3) uint8, one per side, where the image is.
     """
     factor, origin, cell = int(max(sides) / size), np.zeros(2), np.ones(2)
     if factor > 1:
         image, origin, cell = _shrunk(image, np.asarray(centre), max(sides), factor)
     squares = []
     for side in sides:
-        step = side / size / cell
-        # warpAffine counts pixel centres from 0, everything else here counts pixel corners.
-        left, top = (np.asarray(centre) - side / 2 - origin) / cell + 0.5 * step - 0.5
-        squares.append(cv2.warpAffine(
-            image, np.array([[step[0], 0, left], [0, step[1], top]]), (size, size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE))
+        corner = (np.asarray(centre) - side / 2 - origin) / cell
+        squares.append(warped(image, corner.tolist(), (side / size / cell).tolist(), size))
     return squares
 
 
@@ -91,5 +80,4 @@ def _shrunk(image, centre, side, factor):
     high = np.clip(np.ceil(centre + side / 2), low + 1, limit).astype(int)
     piece = image[low[1]:high[1], low[0]:high[0]]
     cells = np.maximum(np.round((high - low) / factor), 1).astype(int)
-    small = cv2.resize(piece, cells.tolist(), interpolation=cv2.INTER_AREA)
-    return small, low, (high - low) / cells
+    return resized(piece, *cells.tolist()), low, (high - low) / cells

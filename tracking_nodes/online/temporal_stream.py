@@ -14,7 +14,7 @@ import torch
 
 from tracking_nodes.geometry import iou, xywh_to_xyxy
 from tracking_nodes.nn.c3d import FRAMES
-from tracking_nodes.nn.device import convolution_type, frozen, resolve_device
+from tracking_nodes.nn.device import convolution_type, frozen, resolve_device, to_device
 from tracking_nodes.nn.temporal_backbones import load_temporal_backbone, NAMES
 from tracking_nodes.online.classifier import OnlineClassifier
 from tracking_nodes.online.clip import Clip
@@ -141,7 +141,7 @@ class TemporalStream:
 
     def _look(self, box):
         self._region = self._clip.window(box)
-        clip = torch.from_numpy(self._region.pixels).to(self.device)  # (T, H, W, 3)
+        clip = to_device(self._region.pixels, self.device)  # (T, H, W, 3)
         with frozen(self.device, self._kind):
             maps = self._network(clip.permute(3, 0, 1, 2)[None].float()).float()
         if self._found is None:

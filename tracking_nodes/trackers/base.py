@@ -2,6 +2,7 @@
 The contract of every tracker: start on a box, locate in the next frame, learn from what was seen.
 
 Images are BGR, uint8, (H, W, 3), as OpenCV has them; boxes are (x, y, w, h), see `geometry`.
+Trackers of this package take tensors of that form, too, and send a GPU the whole image, once.
 Locating and learning are separate calls so that a caller can publish in between or leave
 learning out. A tracker keeps all its state in the object: two trackers run side by side, and
 every random draw comes from the tracker's own generators, seeded by `Runtime.seed`.
@@ -113,6 +114,7 @@ class Tracker(ABC):
         # Set by those that can learn beside the frames, where the runtime says so.
         self._background = None
         self._changed, self._updates, self._taught = False, 0, None
+        self._expected = None
 
     def start(self, image, box):
         """
@@ -127,7 +129,7 @@ class Tracker(ABC):
         box = check_target(box, width, height)
         self.reset()
         taught = time.monotonic()
-        self._start(image, box)
+        self._start(self.sent(image), box)
         self.started, self._taught = True, taught
 
     def locate(self, image):
@@ -140,8 +142,9 @@ class Tracker(ABC):
         """
         self._require_target()
         check_image(image)
+        (expected, sent), self._expected = self._expected or (None, None), None
         self._take_over()
-        return self._locate(image)
+        return self._locate(sent if expected is image else self.sent(image))
 
     def learn(self):
         """
@@ -180,7 +183,7 @@ class Tracker(ABC):
         check_image(image)
         probe = self._probe()
         probe._relocate(as_box(box))
-        return probe._locate(image)
+        return probe._locate(self.sent(image))
 
     def judge(self, boxes):
         """
@@ -210,6 +213,7 @@ class Tracker(ABC):
         if self._background is not None:
             self._background.drop()
         self._changed, self._updates, self._taught = False, 0, None
+        self._expected = None
         self._reset()
 
     def warm_up(self, width=640, height=480):
@@ -218,6 +222,14 @@ class Tracker(ABC):
         self.start(noise, (width * 0.4, height * 0.4, width * 0.2, height * 0.2))
         self._rehearse(noise)
         self.reset()
+
+    def sent(self, image):
+        """Return an image where the tracker looks at it; as it is, where nothing else is said."""
+        return image
+
+    def expect(self, image, sent):
+        """Keep what `sent` returned of an image, for the next `locate` if that is in it."""
+        self._expected = image, sent
 
     @property
     def looker(self):
@@ -292,12 +304,14 @@ class Tracker(ABC):
 
 def check_image(image):
     """
-    Return (height, width) of an image a tracker accepts.
+    Return (height, width) of an image a tracker accepts, an array or a tensor.
 
     :raises ImageError: not (H, W, 3) uint8 or empty.
     """
     shape, kind = getattr(image, 'shape', None), getattr(image, 'dtype', None)
-    if shape is None or len(shape) != 3 or shape[2] != 3 or kind != np.uint8 or 0 in shape:
+    # A tensor's type by its name: what only lists trackers and results does without PyTorch.
+    known = str(kind) in ('uint8', 'torch.uint8')
+    if shape is None or len(shape) != 3 or shape[2] != 3 or not known or 0 in shape:
         raise ImageError(f'a tracker takes (H, W, 3) uint8 BGR images, got shape {shape}, '
                          f'type {kind}; convert it with tracking_nodes.imaging first')
     return shape[0], shape[1]

@@ -25,6 +25,7 @@ from tracking_nodes.nn.encoder_decoder import (
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.peak import peak_at
+from tracking_nodes.online.pictures import stacked
 from tracking_nodes.online.regions import sample
 from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
@@ -394,8 +395,8 @@ class Edcf(Looker, Tracker):
         return self._on_device(self._squares(image, steps, size))
 
     def _squares(self, image, steps, size):
-        """Return the same as an array (N, size, size, 3) uint8."""
-        return np.stack(sample(image, self._centre, [step * self._side() for step in steps], size))
+        """Return the same as (N, size, size, 3) uint8, where the image is."""
+        return stacked(*sample(image, self._centre, [step * self._side() for step in steps], size))
 
     def _on_device(self, squares):
         return to_device(squares, self.device).to(self._type).permute(0, 3, 1, 2)

@@ -55,6 +55,7 @@ class Gstp(Looker, Tracker):
     def __init__(self, settings=None, runtime=None):
         super().__init__(settings, runtime)
         self._detector = GlobalSearch(self.settings, self.runtime)
+        self.device = self._detector.device
         self._motion = (MotionModel(self.settings, self.runtime) if self.settings.motion
                         else None)
         self._reset()

@@ -8,17 +8,22 @@ their own, and once for all where they look at the whole image.
 from abc import ABC, abstractmethod
 from itertools import groupby
 
-import numpy as np
+import torch
+
+from tracking_nodes.nn.device import image_to_device
+from tracking_nodes.online.pictures import joined
 
 
 class Looker(ABC):
     """
     A tracker that can look at an image in one pass with others of the same network.
 
-    whole_image: whether views of one shape are the same for all targets.
+    whole_image: whether views of one shape are the same for all targets. device: that it computes
+    on; a GPU is sent the image once, as a whole, and everything is cut out there.
     """
 
     whole_image = False
+    device: torch.device
     _foreseen = None
 
     @abstractmethod
@@ -27,7 +32,7 @@ class Looker(ABC):
         Return what the next `locate` in this image is to see of it.
 
         :param image: (H, W, 3) uint8, BGR.
-        :return: (N, h, w, 3) uint8, BGR.
+        :return: (N, h, w, 3) uint8, BGR, where the image is.
         """
 
     @abstractmethod
@@ -39,8 +44,12 @@ class Looker(ABC):
         :return: list of tensors whose first axis is a multiple of T, target by target.
         """
 
+    def sent(self, image):
+        """Return an image on the device."""
+        return image_to_device(image, self.device)
+
     def foresee(self, image, seen):
-        """Keep what `see` returned of an image, for the next `locate` if that is in it."""
+        """Keep what `see` returned of an image, for the next `_locate` if that is in it."""
         self._foreseen = image, seen
 
     def look(self, image):
@@ -54,13 +63,18 @@ def look_together(trackers, image):
     Let trackers with a target look at an image in as few passes as it takes.
 
     What they see is what each would see alone, up to rounding. Trackers that cannot share a pass
-    are left to look by themselves.
+    are left to look by themselves. A GPU is sent the image once, in either case.
 
     :param trackers: list of `Tracker`, of the same settings and networks.
     :param image: (H, W, 3) uint8, BGR; `locate` has to be given this very array.
     :return: how many passes of the network that was; 0 where there was nothing to share.
     """
-    looked = [(looker, looker.views(image)) for looker in
+    if len(trackers) < 2:
+        return 0
+    sent = trackers[0].sent(image)
+    for tracker in trackers:
+        tracker.expect(image, sent)
+    looked = [(looker, looker.views(sent)) for looker in
               (tracker.looker for tracker in trackers) if looker is not None]
     if len(looked) < 2:
         return 0
@@ -71,10 +85,9 @@ def look_together(trackers, image):
         if lookers[0].whole_image:
             seen = [lookers[0].see(views[0])] * len(lookers)
         else:
-            seen = zip(*(part.chunk(len(lookers))
-                         for part in lookers[0].see(np.concatenate(views))))
+            seen = zip(*(part.chunk(len(lookers)) for part in lookers[0].see(joined(*views))))
         for looker, own in zip(lookers, seen):
-            looker.foresee(image, list(own))
+            looker.foresee(sent, list(own))
     return len(groups)
 
 

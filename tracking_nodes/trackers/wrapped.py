@@ -38,6 +38,10 @@ class Wrapped(Tracker):
     def runtime(self, runtime):
         self._tracker.runtime = runtime
 
+    def sent(self, image):
+        """Return what the tracker does: both look at the same."""
+        return self._tracker.sent(image)
+
     @property
     def method(self):
         """Return the class of the tracker."""
