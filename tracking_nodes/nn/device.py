@@ -4,6 +4,7 @@ import ctypes
 import gc
 
 import cv2
+import numpy as np
 import torch
 
 from tracking_nodes.errors import DeviceError
@@ -72,6 +73,18 @@ def to_device(array, device):
     """
     tensor = torch.from_numpy(array)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == 'cuda' else tensor
+
+
+def read_back(*tensors):
+    """
+    Return tensors of one device as NumPy arrays of the same shapes, float64, read in one copy.
+
+    It waits until a GPU has computed all that was asked of it so far: what a frame is to know of
+    it is best read in one call.
+    """
+    packed = torch.cat([each.detach().double().flatten() for each in tensors]).cpu().numpy()
+    ends = np.cumsum([each.numel() for each in tensors])[:-1]
+    return [part.reshape(each.shape) for part, each in zip(np.split(packed, ends), tensors)]
 
 
 def computes_in_bfloat16():
