@@ -71,7 +71,7 @@ def _refined(responses, places):
 
 
 def _vertex(values):
-    """Return where parabolas through values (..., 3) at -1, 0, 1 end upwards, in [-0.5, 0.5]."""
+    """Return where parabolas through values (..., 3) at -1, 0, 1 peak, in [-0.5, 0.5]."""
     below, middle, above = values.unbind(dim=-1)
     bend = below - 2 * middle + above
     return torch.where(bend < 0, (0.5 * (below - above) / bend).clamp(-0.5, 0.5), 0.0)
