@@ -99,7 +99,7 @@ def test_steps_lead_as_those_of_the_box_regression():
     assert steps.abs().max() > 0.1
     scaled = steps.detach().double().numpy() / [10, 10, 5, 5]
     before, after = (xyxy_to_xywh(boxes.detach().numpy()) for boxes in (rough, refined))
-    np.testing.assert_allclose(decode(before, scaled), after, rtol=1e-5)
+    np.testing.assert_allclose(decode(*map(torch.from_numpy, (before, scaled))), after, rtol=1e-5)
     np.testing.assert_allclose(encode(before, after), scaled, atol=1e-5)
 
 

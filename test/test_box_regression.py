@@ -17,6 +17,11 @@ def near_boxes(count, seed=0):
                            TARGET[2:] * np.exp(rng.normal(0, 0.15, (count, 2)))], axis=1)
 
 
+def decoded(boxes, steps):
+    """Return `decode` of arrays as an array."""
+    return decode(torch.from_numpy(boxes), torch.from_numpy(steps)).numpy()
+
+
 def test_steps_are_those_of_the_r_cnn_paper():
     boxes = near_boxes(7)
     gx, gy = TARGET[0] + TARGET[2] / 2, TARGET[1] + TARGET[3] / 2
@@ -29,10 +34,17 @@ def test_steps_are_those_of_the_r_cnn_paper():
 
 def test_decode_inverts_encode():
     boxes, targets = near_boxes(50), near_boxes(50, seed=1)
-    np.testing.assert_allclose(decode(boxes, encode(boxes, TARGET)),
+    np.testing.assert_allclose(decoded(boxes, encode(boxes, TARGET)),
                                np.tile(TARGET, (50, 1)), rtol=1e-12)
-    np.testing.assert_allclose(decode(boxes, encode(boxes, targets)), targets, rtol=1e-12)
+    np.testing.assert_allclose(decoded(boxes, encode(boxes, targets)), targets, rtol=1e-12)
     np.testing.assert_array_equal(encode(boxes, boxes), np.zeros((50, 4)))
+
+
+def test_decoding_leaves_the_boxes_alone():
+    boxes = near_boxes(3)
+    before = boxes.copy()
+    assert not np.allclose(decoded(boxes, np.ones((3, 4))), before)
+    np.testing.assert_array_equal(boxes, before)
 
 
 @pytest.mark.parametrize('count, length', [(60, 20), (20, 60)])
@@ -49,7 +61,8 @@ def test_regression_is_the_ridge_solution_with_a_free_offset(count, length, ridg
     expected = np.concatenate([fresh, np.ones((9, 1))], axis=1) @ solution
     regressor = BoxRegressor(torch.from_numpy(features).float(), boxes, TARGET, ridge)
     candidates = near_boxes(9, seed=5)
-    refined = regressor.refine(torch.from_numpy(fresh).float(), candidates)
+    refined = regressor.refine(torch.from_numpy(fresh).float(), torch.from_numpy(candidates))
+    refined = refined.numpy()
     assert refined.shape == (9, 4) and refined.dtype == np.float64
     clamped = np.clip(expected, -LARGEST_STEP, LARGEST_STEP)
     np.testing.assert_allclose(encode(candidates, refined), clamped, atol=2e-4)
@@ -66,7 +79,7 @@ def test_refined_boxes_lie_closer_to_the_target():
         return torch.from_numpy(clean + rng.normal(0, 0.02, clean.shape)).float()
     train, test = near_boxes(200), near_boxes(50, seed=8)
     regressor = BoxRegressor(features(train), train, TARGET, 0.1)
-    refined = regressor.refine(features(test), test)
+    refined = regressor.refine(features(test), torch.from_numpy(test)).numpy()
     assert iou(test, TARGET).mean() < 0.8
     assert iou(refined, TARGET).mean() > 0.95
 
@@ -75,7 +88,7 @@ def test_a_step_is_limited():
     features = torch.eye(10)
     regressor = BoxRegressor(features, near_boxes(10), TARGET, 1e-3)
     box = near_boxes(1)
-    refined = regressor.refine(1e6 * features[:1], box)
+    refined = regressor.refine(1e6 * features[:1], torch.from_numpy(box)).numpy()
     steps = encode(box, refined)
     assert np.abs(steps).max() == pytest.approx(LARGEST_STEP)
     assert np.isfinite(refined).all()

@@ -201,7 +201,7 @@ def test_an_image_without_any_texture_gives_finite_features(small):
     assert torch.isfinite(small.frame(flat, BOX).of(BOX[None])).all()
 
 
-def test_pixels_go_to_the_device_once_a_frame(monkeypatch):
+def test_pixels_go_to_the_device_once_a_frame_and_boxes_as_four_numbers(monkeypatch):
     made, sent = extractor(), []
 
     def counted(array, device):
@@ -212,7 +212,7 @@ def test_pixels_go_to_the_device_once_a_frame(monkeypatch):
     frame = made.frame(noise(), BOX)
     frame.of(BOX + np.random.default_rng(0).normal(0, 5, (300, 4)))
     frame.windows(BOX[None], 2.0, 9)
-    assert [array.shape for array in sent] == [(1, 160, 160, 3)]
+    assert [array.shape for array in sent] == [(1, 160, 160, 3), (300, 4), (1, 4)]
 
 
 def test_the_image_is_left_alone(small):

@@ -2,6 +2,7 @@
 from hypothesis import given, strategies as st
 import numpy as np
 import pytest
+import torch
 
 from tracking_nodes import geometry
 from tracking_nodes.errors import BoxError
@@ -65,6 +66,17 @@ def test_conversions_keep_leading_axes_and_the_input():
         assert convert(rows).shape == rows.shape
         np.testing.assert_array_equal(convert(rows)[1, 2], convert(rows[1, 2]))
     np.testing.assert_array_equal(rows, before)
+
+
+@pytest.mark.parametrize('convert', [geometry.xywh_to_cxcywh, geometry.xywh_to_xyxy,
+                                     geometry.cxcywh_to_xywh, geometry.xyxy_to_xywh])
+def test_a_tensor_is_converted_as_an_array_and_stays_a_tensor(convert):
+    rows = np.random.default_rng(0).normal(100, 50, (2, 7, 4))
+    tensor = torch.from_numpy(rows.copy())
+    converted = convert(tensor)
+    assert isinstance(converted, torch.Tensor) and converted.dtype == torch.float64
+    np.testing.assert_array_equal(converted, convert(rows))
+    np.testing.assert_array_equal(tensor, rows)
 
 
 def test_polygons_become_the_box_around_them():

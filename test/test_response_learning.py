@@ -39,7 +39,7 @@ def test_refining_takes_boxes_to_the_largest_response():
     boxes = np.array([(100.0, 50.0, 40.0, 20.0), (90.0, 60.0, 48.0, 24.0)])
     target = np.array([113.0, 44.0, 40.0, 20.0])
     responses = torch.from_numpy(gaussian_labels(boxes, target, SCALE, CELLS, 0.3))
-    refined = refine(boxes, responses, SCALE)
+    refined = refine(torch.from_numpy(boxes), responses, SCALE).numpy()
     np.testing.assert_array_equal(refined[:, 2:], boxes[:, 2:])
     for box, centre, response in zip(boxes, xywh_to_cxcywh(refined)[:, :2], responses):
         xs, ys = centres_of_cells(box)
@@ -51,12 +51,13 @@ def test_refining_takes_boxes_to_the_largest_response():
 
 
 def test_importances_are_products_that_sum_to_one():
-    similarities, peaks = np.array([0.9, 0.5, 0.1]), np.array([0.4, 0.8, 0.7])
+    similarities = torch.tensor([0.9, 0.5, 0.1], dtype=torch.float64)
+    peaks = torch.tensor([0.4, 0.8, 0.7], dtype=torch.float64)
     products = [s * p for s, p in zip(similarities, peaks)]
     np.testing.assert_allclose(importances(similarities, peaks),
                                [each / sum(products) for each in products])
     # No candidate that either net believes in: all alike.
-    np.testing.assert_allclose(importances(np.zeros(4), np.ones(4)), np.full(4, 0.25))
+    np.testing.assert_allclose(importances(torch.zeros(4), torch.ones(4)), np.full(4, 0.25))
 
 
 @dataclass
@@ -94,11 +95,11 @@ def test_a_learned_target_is_found_from_boxes_beside_it():
     boxes = TARGET + np.array([(0, 0, 0, 0), (15, -9, 0, 0), (-8, 14, 2, 1)])
     responses = spatial.respond(Field(), boxes)
     assert responses.shape == (3, CELLS, CELLS) and responses.max() > 0.5
-    refined = refine(boxes, responses, 3.0)
-    found = xywh_to_cxcywh(refined)[:, :2]
-    assert np.abs(found - (75, 50)).max() < 4
-    untrained = refine(boxes, learner(spatial_first_iterations=1).respond(Field(), boxes), 3.0)
-    assert np.abs(xywh_to_cxcywh(untrained)[:, :2] - (75, 50)).max() > 4
+    found = xywh_to_cxcywh(refine(torch.from_numpy(boxes), responses, 3.0))[:, :2]
+    assert np.abs(found.numpy() - (75, 50)).max() < 4
+    responses = learner(spatial_first_iterations=1).respond(Field(), boxes)
+    untrained = xywh_to_cxcywh(refine(torch.from_numpy(boxes), responses, 3.0))[:, :2]
+    assert np.abs(untrained.numpy() - (75, 50)).max() > 4
 
 
 def test_an_update_without_momentum_is_eq_6():

@@ -169,7 +169,7 @@ def around(row, column):
 def test_the_highest_response_lies_on_the_target(cells, row, column):
     found = started(FilterSettings(filter_cells=cells), (scene(1, {(8, 8): 3.0}), around(8, 8)))
     places, _ = best_peaks(found.respond(scene(2, {(row, column): 3.0})), 1, 2)
-    position, = found.positions(places)
+    position, = found.positions(places.numpy())
     expected = around(row, column)
     np.testing.assert_allclose(position, (expected[:2] + expected[2:]) / 2, atol=0.6 * STRIDE)
 

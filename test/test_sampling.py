@@ -1,6 +1,7 @@
 """Candidates: their distributions against the stated spreads, limits and overlaps."""
 import numpy as np
 import pytest
+import torch
 
 from tracking_nodes.geometry import iou, xywh_to_cxcywh
 from tracking_nodes.online import sampling
@@ -83,6 +84,12 @@ def test_inside_moves_centres_and_holds_sizes():
     rows = xywh_to_cxcywh(sampling.inside(boxes, 100, 80))
     np.testing.assert_allclose(rows, [[20, 20, 20, 20], [0, 20, 20, 20], [100, 80, 20, 20],
                                       [100, 0, 100, 10], [40.5, 40.5, 4, 4]])
+
+
+def test_inside_does_the_same_with_a_tensor():
+    boxes = rng().normal(50, 80, (40, 4))
+    found = sampling.inside(torch.from_numpy(boxes), 100, 80)
+    np.testing.assert_array_equal(found, sampling.inside(boxes, 100, 80))
 
 
 def test_inside_an_image_smaller_than_the_least_size():

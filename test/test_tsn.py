@@ -113,7 +113,7 @@ def test_the_estimate_is_eq_8():
     assert len(estimate.boxes) == len(seen[0]) == 5
     expected = np.zeros(4)
     for weight, box in zip(estimate.weights, estimate.boxes):
-        expected += weight * box
+        expected += float(weight) * box.numpy()
     np.testing.assert_allclose(location.box, expected)
     with torch.no_grad():
         similar = tracker._scores(tracker._frame.of(estimate.boxes)).sigmoid().numpy()

@@ -57,28 +57,41 @@ def check_target(box, width, height, minimum_side=1.0):
     return box
 
 
+def copied(values):
+    """
+    Return numbers as float64 in an array of their own; a tensor as a tensor, where it is.
+
+    What only adds and multiplies goes on with either: boxes that are on a GPU stay there.
+    """
+    return values.clone() if hasattr(values, 'clone') else np.array(values, dtype=np.float64)
+
+
 def xywh_to_xyxy(boxes):
-    """Return boxes (..., 4) as (left, top, right, bottom)."""
-    boxes = np.asarray(boxes, dtype=np.float64)
-    return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
+    """Return boxes (..., 4), an array or a tensor, as (left, top, right, bottom)."""
+    corners = copied(boxes)
+    corners[..., 2:] += corners[..., :2]
+    return corners
 
 
 def xyxy_to_xywh(boxes):
     """Return (..., 4) boxes given by two opposite corners, left, top, right, bottom."""
-    boxes = np.asarray(boxes, dtype=np.float64)
-    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+    rows = copied(boxes)
+    rows[..., 2:] -= rows[..., :2]
+    return rows
 
 
 def xywh_to_cxcywh(boxes):
-    """Return boxes (..., 4) as (centre x, centre y, w, h)."""
-    boxes = np.asarray(boxes, dtype=np.float64)
-    return np.concatenate([boxes[..., :2] + boxes[..., 2:] / 2, boxes[..., 2:]], axis=-1)
+    """Return boxes (..., 4), an array or a tensor, as (centre x, centre y, w, h)."""
+    rows = copied(boxes)
+    rows[..., :2] += rows[..., 2:] / 2
+    return rows
 
 
 def cxcywh_to_xywh(boxes):
-    """Return (centre x, centre y, w, h) rows (..., 4) as boxes."""
-    boxes = np.asarray(boxes, dtype=np.float64)
-    return np.concatenate([boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., 2:]], axis=-1)
+    """Return (centre x, centre y, w, h) rows (..., 4), an array or a tensor, as boxes."""
+    rows = copied(boxes)
+    rows[..., :2] -= rows[..., 2:] / 2
+    return rows
 
 
 def iou(boxes, others):

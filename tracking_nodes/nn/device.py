@@ -108,6 +108,18 @@ def image_to_device(image, device):
     return image if device.type == 'cpu' else to_device(image, device)
 
 
+def read_back(*tensors):
+    """
+    Return tensors of one device as NumPy arrays of the same shapes, float64, read in one copy.
+
+    It waits until a GPU has computed all that was asked of it so far: what a frame is to know of
+    it is best read in one call.
+    """
+    packed = torch.cat([each.detach().double().flatten() for each in tensors]).cpu().numpy()
+    ends = np.cumsum([each.numel() for each in tensors])[:-1]
+    return [part.reshape(each.shape) for part, each in zip(np.split(packed, ends), tensors)]
+
+
 def computes_in_bfloat16():
     """Return whether the CPU has instructions for bfloat16; elsewhere it only costs time."""
     # Not in every PyTorch, and private: where it is missing, float32 is right anyway.

@@ -4,7 +4,7 @@ import torch
 
 from tracking_nodes.errors import NotStartedError, SettingError
 from tracking_nodes.nn.box_refinement import load_box_refinement
-from tracking_nodes.nn.device import convolution_type, frozen, resolve_device
+from tracking_nodes.nn.device import convolution_type, frozen, read_back, resolve_device
 
 # Pixels; a box without area encloses nothing.
 _SMALLEST_SIDE = 1.0
@@ -78,8 +78,7 @@ class BoxRefiner:
             return np.zeros((0, 4)), np.zeros(0)
         with frozen(self._device, self._kind):
             refined, _, logits = self._network(maps, self._described, self._rows(corners)[None])
-            answers = torch.cat([refined, logits.sigmoid()[:, None]], dim=1).double().cpu().numpy()
-        return answers[:, :4], answers[:, 4]
+            return tuple(read_back(refined, logits.sigmoid()))
 
     def _rows(self, corners):
         """Return corners as a tensor on the device, of boxes that have an area."""

@@ -22,15 +22,16 @@ def encode(boxes, target):
 
 def decode(boxes, steps):
     """
-    Return the boxes after regression steps; the inverse of `encode`.
+    Return the boxes after regression steps; the inverse of `encode`, on a device.
 
-    :param boxes: (N, 4).
-    :param steps: (N, 4).
+    :param boxes: (N, 4) float64 tensor.
+    :param steps: (N, 4), likewise.
     :return: (N, 4).
     """
     rows = xywh_to_cxcywh(boxes)
-    return cxcywh_to_xywh(np.concatenate([rows[:, :2] + steps[:, :2] * rows[:, 2:],
-                                          rows[:, 2:] * np.exp(steps[:, 2:])], axis=1))
+    rows[:, :2] += steps[:, :2] * rows[:, 2:]
+    rows[:, 2:] *= steps[:, 2:].exp()
+    return cxcywh_to_xywh(rows)
 
 
 class BoxRegressor:
@@ -58,9 +59,9 @@ class BoxRegressor:
         Return the regressed boxes; a step is limited to half a side.
 
         :param features: (N, D).
-        :param boxes: (N, 4).
-        :return: (N, 4).
+        :param boxes: (N, 4) float64, on their device.
+        :return: (N, 4), there.
         """
         steps = (features - self._mean) @ self._weight + self._offset
         steps = steps.clamp(-LARGEST_STEP, LARGEST_STEP)
-        return decode(boxes, steps.double().cpu().numpy())
+        return decode(boxes, steps.double())

@@ -15,7 +15,7 @@ from torchvision.ops import roi_align
 from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy
 from tracking_nodes.nn.backbones import load_backbone
 from tracking_nodes.nn.device import (
-    convolution_type, frozen, PRECISIONS, resolve_device, to_device)
+    convolution_type, frozen, PRECISIONS, read_back, resolve_device, to_device)
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.online.pictures import crops, stacked
 from tracking_nodes.online.regions import cut
@@ -181,7 +181,7 @@ class SharedFeatures:
         """
         Return the features of boxes.
 
-        :param boxes: (N, 4).
+        :param boxes: (N, 4), an array or a tensor on the device.
         :return: (N, D), D = channels x pool_size x pool_size, on the device.
         """
         return self._pooled(boxes, self._extractor.settings.pool_size).flatten(1)
@@ -190,7 +190,7 @@ class SharedFeatures:
         """
         Return the maps of squares around boxes, all layers resampled to one grid and joined.
 
-        :param boxes: (N, 4).
+        :param boxes: (N, 4), as of `of`.
         :param scale: side of a square in units of sqrt(w h) of its box; what lies beyond the
             maps is zero.
         :param cells: n, cells per side.
@@ -199,8 +199,21 @@ class SharedFeatures:
         return self._pooled(square_around(boxes, scale), cells)
 
     def _pooled(self, boxes, size):
-        corners = torch.from_numpy(self.region.from_image(xywh_to_xyxy(boxes))).float()
+        corners = corners_in(self.region, boxes, self._extractor.device)
         return self._extractor.pool(self._maps, corners, size)
+
+
+def corners_in(region, boxes, device):
+    """
+    Return the corners of boxes in what the network sees of an image.
+
+    :param region: the `Region` that it sees.
+    :param boxes: (N, 4) in the image: an array, which is sent, or a tensor that is there.
+    :param device: a torch device.
+    :return: (N, 4) float32 tensor: left, top, right, bottom in pixels of the region.
+    """
+    corners = region.from_image(xywh_to_xyxy(boxes))
+    return (corners if torch.is_tensor(corners) else to_device(corners, device)).float()
 
 
 def pool_boxes(maps, corners, stride, offset, size):
@@ -231,7 +244,8 @@ class CropFeatures:
         self.projection = projection or self._fit(box)
 
     def of(self, boxes):
-        """Return the features of boxes, as `SharedFeatures.of`."""
+        """Return the features of boxes, as `SharedFeatures.of`; a tensor of them is read back."""
+        boxes = _on_host(boxes)
         size = self._extractor.settings.pool_size
         batches = []
         for start in range(0, len(boxes), self.BATCH):
@@ -245,13 +259,13 @@ class CropFeatures:
         settings, extractor = self._extractor.settings, self._extractor
         # As many pixels per side of the target as a candidate's own crop has.
         size = int(round(settings.crop_size * (1 - 2 * settings.crop_padding) * scale))
-        squares = square_around(boxes, scale)
+        squares = square_around(_on_host(boxes), scale)
         regions = [cut(self._image, xywh_to_cxcywh(square)[:2], square[2], size)
                    for square in squares]
         maps = self.projection.of_maps(extractor.maps(stacked(*(r.pixels for r in regions))))
         corners = np.stack([region.from_image(xywh_to_xyxy(square))
                             for region, square in zip(regions, squares)])
-        rows = torch.from_numpy(corners).float().split(1)
+        rows = to_device(corners, extractor.device).float().split(1)
         return torch.cat([extractor.pool([m[row:row + 1] for m in maps], corner, cells)
                           for row, corner in enumerate(rows)])
 
@@ -269,17 +283,22 @@ class CropFeatures:
         return crops(self._image, rows, settings.crop_size)
 
 
+def _on_host(boxes):
+    """Return boxes (N, 4) as an array: what is cut out of an image is cut by the CPU."""
+    return read_back(boxes)[0] if torch.is_tensor(boxes) else boxes
+
+
 def square_around(boxes, scale):
     """
     Return squares with the centres of boxes.
 
-    :param boxes: (N, 4).
+    :param boxes: (N, 4), an array or a tensor.
     :param scale: side of a square in units of sqrt(w h) of its box.
     :return: (N, 4).
     """
     rows = xywh_to_cxcywh(boxes)
-    side = scale * np.sqrt(rows[:, 2:].prod(axis=1, keepdims=True))
-    return cxcywh_to_xywh(np.concatenate([rows[:, :2], side, side], axis=1))
+    rows[:, 2:] = scale * (rows[:, 2:3] * rows[:, 3:4]) ** 0.5
+    return cxcywh_to_xywh(rows)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from tracking_nodes.errors import NotStartedError
 from tracking_nodes.geometry import area_side, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh
 from tracking_nodes.nn.device import (
-    convolution_type, frozen, PRECISIONS, resolve_device, to_device)
+    convolution_type, frozen, PRECISIONS, read_back, resolve_device, to_device)
 from tracking_nodes.nn.graphs import graphed
 from tracking_nodes.nn.siam_rcnn import load_siam_rcnn
 from tracking_nodes.online.pictures import resized
@@ -111,8 +111,9 @@ class GlobalSearch:
             boxes, scores = self._network.detect(
                 self.see(self.view(image)) if seen is None else seen, self._template, size,
                 proposals=self.settings.detector_proposals)
-        boxes = boxes.double().cpu().numpy() * np.tile([width / size[1], height / size[0]], 2)
-        return Candidates(xyxy_to_xywh(boxes), scores.double().cpu().numpy())
+        boxes, scores = read_back(boxes, scores)
+        boxes = boxes * np.tile([width / size[1], height / size[0]], 2)
+        return Candidates(xyxy_to_xywh(boxes), scores)
 
     def view(self, image):
         """Return the image (h, w, 3) uint8 as the network is to see it."""

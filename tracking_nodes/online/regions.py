@@ -6,6 +6,8 @@ import torch
 
 from tracking_nodes.online.pictures import resized, square, warped
 
+from tracking_nodes.geometry import copied
+
 
 @dataclass(frozen=True)
 class Region:
@@ -22,9 +24,16 @@ class Region:
     scale: float
 
     def from_image(self, points):
-        """Return (..., 2) or (..., 4) corner coordinates of the image in those of the piece."""
-        points = np.asarray(points, dtype=np.float64)
-        return (points - np.resize([self.left, self.top], points.shape[-1])) * self.scale
+        """
+        Return corner coordinates of the image in those of the piece.
+
+        :param points: (..., 2) or (..., 4), an array or a tensor; the result is as this.
+        """
+        points = copied(points)
+        points[..., 0::2] -= self.left
+        points[..., 1::2] -= self.top
+        points *= self.scale
+        return points
 
     def to_image(self, points):
         """Return (..., 2) or (..., 4) corner coordinates of the piece in those of the image."""

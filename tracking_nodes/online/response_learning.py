@@ -10,12 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from tracking_nodes.geometry import area_side, cxcywh_to_xywh, xywh_to_cxcywh
+from tracking_nodes.geometry import cxcywh_to_xywh, xywh_to_cxcywh
 from tracking_nodes.nn.device import to_device
 from tracking_nodes.nn.spatial_net import SpatialNetwork
 from tracking_nodes.online import sampling
 from tracking_nodes.online.learner import Learner
-from tracking_nodes.online.peak import peak_at
+from tracking_nodes.online.peak import peaks_of
 from tracking_nodes.online.sample_memory import FrameMemory
 from tracking_nodes.online.tsn_losses import response_loss
 from tracking_nodes.parameters import setting, Settings
@@ -95,16 +95,14 @@ def refine(boxes, responses, scale):
     """
     Return eq. 7: boxes moved to where their windows' confidence is largest.
 
-    :param boxes: (B, 4).
-    :param responses: (B, n, n).
+    :param boxes: (B, 4) float64 tensor.
+    :param responses: (B, n, n), on its device.
     :param scale: side of a window in units of sqrt(w h) of its box.
-    :return: (B, 4).
+    :return: (B, 4), there.
     """
     rows = xywh_to_cxcywh(boxes)
-    for row, box, response in zip(rows, boxes, responses):
-        _, (down, across) = peak_at(response[None])
-        place = (np.array([across, down]) + 0.5) / len(response) - 0.5
-        row[:2] += place * scale * area_side(box)
+    places = (peaks_of(responses).flip(1) + 0.5) / responses.shape[-1] - 0.5
+    rows[:, :2] += places * scale * rows[:, 2:].prod(dim=1, keepdim=True).sqrt()
     return cxcywh_to_xywh(rows)
 
 
@@ -112,9 +110,9 @@ def importances(similarities, peaks):
     """
     Return the weights pi_k of eq. 8, the product of both nets' confidences, scaled to sum to 1.
 
-    :param similarities: (B,) of the Temporal Net.
-    :param peaks: (B,) largest confidences of the Spatial Net.
-    :return: (B,).
+    :param similarities: (B,) of the Temporal Net; float64 tensor.
+    :param peaks: (B,) largest confidences of the Spatial Net; likewise.
+    :return: (B,), on their device.
     """
     product = similarities * peaks
     # Both are sigmoids, above zero but for underflow.

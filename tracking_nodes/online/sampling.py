@@ -62,13 +62,15 @@ def inside(boxes, width, height):
     """
     Return the boxes with their centres moved into the image and sizes held to its size.
 
-    :param boxes: (N, 4).
+    :param boxes: (N, 4), an array or a tensor.
+    :param width: of the image, in pixels.
+    :param height: of the image, in pixels.
     :return: (N, 4).
     """
     rows = xywh_to_cxcywh(boxes)
-    limit = np.array([width, height], dtype=np.float64)
-    rows[:, :2] = rows[:, :2].clip(0, limit)
-    rows[:, 2:] = rows[:, 2:].clip(np.minimum(4.0, limit), limit)
+    for axis, limit in enumerate((width, height)):
+        rows[:, axis] = rows[:, axis].clip(0, limit)
+        rows[:, 2 + axis] = rows[:, 2 + axis].clip(min(4.0, limit), limit)
     return cxcywh_to_xywh(rows)
 
 

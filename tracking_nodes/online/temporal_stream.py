@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tracking_nodes.geometry import iou, xywh_to_xyxy
+from tracking_nodes.geometry import iou
 from tracking_nodes.nn.c3d import FRAMES
 from tracking_nodes.nn.device import convolution_type, frozen, resolve_device, to_device
 from tracking_nodes.nn.temporal_backbones import load_temporal_backbone, NAMES
 from tracking_nodes.online.classifier import OnlineClassifier
 from tracking_nodes.online.clip import Clip
-from tracking_nodes.online.features import pool_boxes, Projection
+from tracking_nodes.online.features import corners_in, pool_boxes, Projection
 from tracking_nodes.online.refinement import ORDERS
 from tracking_nodes.parameters import setting, Settings
 
@@ -150,7 +150,7 @@ class TemporalStream:
         self._map, = self._found.of_maps([maps])
 
     def _of(self, boxes):
-        corners = torch.from_numpy(self._region.from_image(xywh_to_xyxy(boxes))).float()
+        corners = corners_in(self._region, boxes, self.device)
         return pool_boxes(self._map, corners, self._network.stride, self._network.offset,
                           self._features.pool_size).flatten(1)
 

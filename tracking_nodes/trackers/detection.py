@@ -14,6 +14,7 @@ import torch
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import clip_box, cxcywh_to_xywh, xywh_to_cxcywh
+from tracking_nodes.nn.device import read_back, to_device
 from tracking_nodes.online import sampling
 from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.box_regression import BoxRegressor
@@ -109,20 +110,24 @@ class DetectionSettings(RobustSettings, RedetectionSettings, ProbabilitySettings
 @dataclass(frozen=True)
 class Estimate:
     """
-    The boxes whose weighted mean is the target.
+    The boxes whose weighted mean is the target; all on the device, read by nobody yet.
 
-    boxes: (B, 4). features: (B, D) of these boxes. score: in [0, 1], 0.5 is the point of doubt.
-    weights: (B,), or None for the plain mean.
+    boxes: (B, 4) float64. features: (B, D) of these boxes. score: () in [0, 1], 0.5 is the point
+    of doubt. weights: (B,) float64, or None for the plain mean. noted: tensors that are read with
+    the answer, for `DetectionTracker._settled`.
     """
 
-    boxes: np.ndarray
+    boxes: torch.Tensor
     features: torch.Tensor
-    score: float
-    weights: np.ndarray | None = None
+    score: torch.Tensor
+    weights: torch.Tensor | None = None
+    noted: tuple = ()
 
     def mean_of(self, boxes):
         """Return the weighted mean (4,) of boxes (B, 4), one for each of the own."""
-        return np.average(boxes, axis=0, weights=self.weights)
+        if self.weights is None:
+            return boxes.mean(dim=0)
+        return (self.weights[:, None] * boxes).sum(dim=0) / self.weights.sum()
 
 
 class DetectionTracker(Looker, Tracker):
@@ -192,11 +197,21 @@ class DetectionTracker(Looker, Tracker):
         """
         Return the `Estimate` that the best candidates lead to.
 
-        :param boxes: (B, 4), best first.
+        :param boxes: (B, 4) float64 on the device, best first.
         :param features: (B, D).
         :param logits: (B,).
         """
-        return Estimate(boxes, features, float(logits.mean().sigmoid()))
+        return Estimate(boxes, features, logits.mean().sigmoid())
+
+    def _settled(self, box, score, *noted):
+        """
+        Return what an estimate comes to, now that its numbers are on the host.
+
+        :param box: (4,) the mean of its boxes.
+        :param score: a float.
+        :param noted: arrays, what the estimate had noted.
+        """
+        return box
 
     def _start(self, image, box):
         settings = self.settings
@@ -219,7 +234,7 @@ class DetectionTracker(Looker, Tracker):
         with stage('features'):
             self._frame = self._extractor.frame(image, self._box, self._projection,
                                                 self._look_around(image))
-            candidates = self._inside(self._draw_candidates())
+            candidates = to_device(self._inside(self._draw_candidates()), self.device)
             features = self._frame.of(candidates)
         with stage('scoring'), torch.no_grad():
             ranking = logits = self._scores(features)
@@ -229,21 +244,37 @@ class DetectionTracker(Looker, Tracker):
                 ranking = self._refined(candidates, logits)
         best = ranking.topk(min(settings.best_candidates, len(candidates))).indices
         with stage('estimate'):
-            estimate = self._estimate(candidates[best.cpu().numpy()], features[best], logits[best])
-        self._believed = estimate.score >= settings.present_threshold
-        output = estimate.mean_of(estimate.boxes)
+            estimate = self._estimate(candidates[best], features[best], logits[best])
+        output, score, regressed = self._read(estimate)
+        self._believed = score >= settings.present_threshold
         # The search goes on from the classifier's box, doubtful or not, or a target that moves
         # on is never caught up with; regressed places fed back drift.
         self._box = clip_box(output, *self._size)
-        if self._believed and self._regressor is not None:
-            with stage('box regression'):
-                regressed = estimate.mean_of(
-                    self._regressor.refine(estimate.features, estimate.boxes))
+        if self._believed and regressed is not None:
             self._box = clip_box(resized(output, regressed[2:], settings.regressed_size),
                                  *self._size)
             output = regressed
-        return Location(clip_box(output, *self._size), settings.probability(estimate.score),
+        return Location(clip_box(output, *self._size), settings.probability(score),
                         self._believed)
+
+    def _read(self, estimate):
+        """
+        Bring an estimate to the host, the only numbers that `locate` reads of a device.
+
+        :return: box (4,), score, and the regressed box (4,), None without regression. What is
+            regressed is computed whether or not the target is believed: to ask first would be to
+            read twice.
+        """
+        boxes = [estimate.mean_of(estimate.boxes)]
+        if self._regressor is not None:
+            with stage('box regression'):
+                boxes.append(estimate.mean_of(
+                    self._regressor.refine(estimate.features, estimate.boxes)))
+        with stage('reading'):
+            (box, *regressed), score, *noted = read_back(
+                torch.stack(boxes), estimate.score, *estimate.noted)
+        score = float(score)
+        return self._settled(box, score, *noted), score, regressed[0] if regressed else None
 
     @property
     def extractor(self):
@@ -260,7 +291,7 @@ class DetectionTracker(Looker, Tracker):
             return super()._judge(boxes)
         with torch.no_grad():
             scores = self._scores(self._frame.of(self._inside(boxes)))
-        return scores.sigmoid().double().cpu().numpy()
+        return read_back(scores.sigmoid())[0]
 
     def _look_around(self, image):
         """Return the search region and its maps, or None on the crop path."""
@@ -339,11 +370,9 @@ class DetectionTracker(Looker, Tracker):
     def _refined(self, boxes, logits):
         """Return (N,) scores that rank candidates by both streams, eq. 10 to 12 of CSTNet."""
         settings = self.settings
-        scores = (each.sigmoid().double().cpu().numpy()
-                  for each in (logits, self._temporal.logits(boxes)))
-        return torch.from_numpy(refined_scores(
-            *scores, boxes, settings.refinement, settings.refinement_weight,
-            settings.refinement_overlap)).to(logits.device)
+        scores = (each.sigmoid() for each in (logits, self._temporal.logits(boxes)))
+        return refined_scores(*scores, boxes, settings.refinement, settings.refinement_weight,
+                              settings.refinement_overlap)
 
     def _draw_candidates(self):
         settings = self.settings

@@ -19,7 +19,7 @@ from tracking_nodes.nn.correlation_filter import (
     centre_cells, centred, cosine_window, cross_correlate, gaussian_label, respond, solve_filter,
     windows_around)
 from tracking_nodes.nn.device import (
-    convolution_type, keep_freed_memory, PRECISIONS, resolve_device, to_device)
+    convolution_type, keep_freed_memory, PRECISIONS, read_back, resolve_device, to_device)
 from tracking_nodes.nn.encoder_decoder import (
     DEEP_STRIDE, FINE_CELLS, FINE_STRIDE, load_encoder, PATCH)
 from tracking_nodes.nn.graphs import graphed
@@ -211,17 +211,18 @@ class Edcf(Looker, Tracker):
         if settings.window_weight:
             fused = torch.lerp(fused, self._prior * fused.amax(), settings.window_weight)
         chosen, cell = peak_at(fused * self._penalties)
+        heights = responses['fused'].amax(dim=(1, 2))
         if settings.semantic:
-            at = chosen if settings.semantic_scales else 0
-            self._answer = responses['semantic'][at].max()
-        scale = self._steps[chosen]
+            answers = responses['semantic'].amax(dim=(1, 2))
+            self._answer = answers.take(chosen) if settings.semantic_scales else answers[0]
+        chosen, cell, height = read_back(chosen, cell, heights.take(chosen))
+        scale = self._steps[int(chosen)]
         moved = (cell - FINE_CELLS // 2)[::-1] * FINE_STRIDE * scale * self._side() / PATCH
         self._centre = self._centre + moved
         self._size = self._size * (1 + settings.scale_damping * (scale - 1))
-        height, width = image.shape[:2]
-        box = clip_box(cxcywh_to_xywh([*self._centre, *self._size]), width, height)
+        box = clip_box(cxcywh_to_xywh([*self._centre, *self._size]), *image.shape[1::-1])
         self._take(box)
-        self.height = float(responses['fused'][chosen].max()) / self._highest
+        self.height = float(height) / self._highest
         score = float(self._score(self.height))
         return Location(box, score, score >= settings.present_threshold)
 
@@ -244,7 +245,7 @@ class Edcf(Looker, Tracker):
         columns, rows = np.round(cells + FINE_CELLS // 2).astype(int).T
         inside = (np.minimum(rows, columns) >= 0) & (np.maximum(rows, columns) < FINE_CELLS)
         # A place is as good as the best of the cells next to it.
-        best = functional.max_pool2d(response[None], 5, 1, 2)[0].cpu().numpy()
+        best, = read_back(functional.max_pool2d(response[None], 5, 1, 2)[0])
         scores = np.zeros(len(boxes))
         scores[inside] = self._score(best[rows[inside], columns[inside]] / self._highest)
         return scores
@@ -261,11 +262,15 @@ class Edcf(Looker, Tracker):
 
     @torch.inference_mode()
     def _snapshot(self):
-        """Return what an update is made of: patches of the last frame, filter and rate."""
-        rate = self.settings.learning_rate
+        """
+        Return what an update is made of: patches of the last frame, filter and rate.
+
+        The rate is () complex64, as the filter, on the device.
+        """
+        rate = torch.full((), self.settings.learning_rate, dtype=torch.float64, device=self.device)
         if self.settings.semantic:
-            rate *= float((self._answer / self._first_answer).clamp(0, 1))    # eq. 18
-        return self._wide_patches(self._image), self._filter, rate
+            rate = rate * (self._answer / self._first_answer).clamp(0, 1)    # eq. 18
+        return self._wide_patches(self._image), self._filter, rate.to(self._filter.dtype)
 
     @torch.inference_mode()
     def _train(self, snapshot):

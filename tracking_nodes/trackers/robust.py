@@ -8,7 +8,6 @@ one and says how well it overlaps. The three opinions together are the score.
 """
 import copy
 from dataclasses import dataclass
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from tracking_nodes.errors import SettingError
 from tracking_nodes.geometry import (
     clip_box, cxcywh_to_xywh, xywh_to_cxcywh, xywh_to_xyxy, xyxy_to_xywh)
+from tracking_nodes.nn.device import read_back
 from tracking_nodes.online.background import BackgroundLearner
 from tracking_nodes.online.box_correction import BoxCorrection
 from tracking_nodes.online.box_refiner import BoxRefiner
@@ -219,9 +219,8 @@ class Robust(Wrapped):
             with stage('filter'):
                 seen = self._filtered(maps)
                 response = self._filter.respond(seen)
-                places, heights = self._places(response, region)
+                places, heights = self._places(response, region, own.box)
                 boxes = np.concatenate([places, boxes])
-                heights = np.append(heights, self._height_at(response, region, own.box))
         judged = overlaps = np.full(len(boxes), np.nan)
         if settings.robust_judge:
             with stage('judgement'):
@@ -262,20 +261,27 @@ class Robust(Wrapped):
         refined[searched] = xyxy_to_xywh(region.to_image(corners))
         return refined, overlaps
 
-    def _places(self, response, region):
-        """Return boxes (N, 4) of the last size at the filter's best places, and heights (N,)."""
-        places, heights = best_peaks(response, self.settings.robust_places, 2)
+    def _places(self, response, region, box):
+        """
+        Return boxes (N, 4) of the last size at the filter's best places.
+
+        :return: these, and heights (N + 1,), the last one at a given box.
+        """
+        places, heights, own = read_back(*best_peaks(response, self.settings.robust_places, 2),
+                                         self._height_at(response, region, box))
+        places, heights = places[heights > -np.inf], heights[heights > -np.inf]
         centres = region.to_image(self._filter.positions(places))
         sizes = np.broadcast_to(self._box[2:], centres.shape)
-        return cxcywh_to_xywh(np.concatenate([centres, sizes], axis=1)), heights
+        boxes = cxcywh_to_xywh(np.concatenate([centres, sizes], axis=1))
+        return boxes, np.append(heights, own)
 
     def _height_at(self, response, region, box):
-        """Return the highest response near the middle of a box, NaN where it is not searched."""
+        """Return the highest response (), near a box's middle; NaN where it is not searched."""
         if not _searched(region, box[None])[0]:
-            return math.nan
+            return response.new_full((), np.nan)
         centre = self._filter.places(region.from_image(xywh_to_cxcywh(box)[:2]))
         row, column = np.clip(np.round(centre).astype(int), 0, np.subtract(response.shape, 1))
-        return float(response[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2].max())
+        return response[max(row - 1, 0):row + 2, max(column - 1, 0):column + 2].max()
 
     def _next(self, box, score):
         """Return the box to search on from: the less sure, the more of the last size."""

@@ -6,7 +6,7 @@ Networks", ICCV 2017. No offline training: the Temporal Net rates candidates by 
 to a tuple of past targets, the Spatial Net moves the best of them. The rows of the paper's
 ablation (Fig. 4) are settings: see `Tsn.ablation`.
 """
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -210,32 +210,35 @@ class Tsn(DetectionTracker):
 
     def _estimate(self, boxes, features, logits):
         plain = super()._estimate(boxes, features, logits)
-        estimate = self._refined_estimate(plain) if self.settings.spatial_net else plain
-        self._confidence = estimate.score
-        if estimate.score < self.settings.present_threshold:
-            # In doubt the box still moves, or a target that moves on is never caught up with; but
-            # a size that nobody believes in would shrink frame by frame.
-            rows = xywh_to_cxcywh(estimate.boxes)
-            rows[:, 2:] = self._box[2:]
-            estimate = replace(estimate, boxes=cxcywh_to_xywh(rows))
-        return estimate
+        return self._refined_estimate(plain) if self.settings.spatial_net else plain
+
+    def _settled(self, box, score, *noted):
+        self._confidence = score
+        if noted:
+            self._peak = float(noted[0])
+        if score >= self.settings.present_threshold:
+            return box
+        # In doubt the box still moves, or a target that moves on is never caught up with; but a
+        # size that nobody believes in would shrink frame by frame.
+        row = xywh_to_cxcywh(box)
+        row[2:] = self._box[2:]
+        return cxcywh_to_xywh(row)
 
     def _refined_estimate(self, plain):
         """Return what the Spatial Net makes of an `Estimate`, eq. 7 and 8."""
         settings = self.settings
         with stage('spatial net'):
             responses = self._spatial.respond(self._frame, plain.boxes)
-        peaks = responses.amax(dim=(1, 2)).double().cpu().numpy()
-        self._peak = float(peaks.max())
+        peaks = responses.amax(dim=(1, 2)).double()
         boxes = self._inside(refine(plain.boxes, responses, settings.spatial_scale))
         features = self._frame.of(boxes)
         with torch.no_grad():
-            similarities = self._scores(features).sigmoid().double().cpu().numpy()
+            similarities = self._scores(features).sigmoid().double()
         score = plain.score
         if not settings.temporal_net:
             # 1 stays 1, and the peak of doubt becomes a half.
-            score = self._peak ** (np.log(0.5) / np.log(settings.spatial_doubt))
-        return Estimate(boxes, features, float(score), importances(similarities, peaks))
+            score = peaks.max() ** (np.log(0.5) / np.log(settings.spatial_doubt))
+        return Estimate(boxes, features, score, importances(similarities, peaks), (peaks.max(),))
 
     def _samples(self, box, positives, negatives):
         """Return features as the base has them, each with its overlap as a last column."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from tracking_nodes.nn.device import convolution_type, resolve_device
+from tracking_nodes.nn.device import convolution_type, read_back, resolve_device
 from tracking_nodes.nn.heatmaps import heatmaps
 from tracking_nodes.nn.hrnet import STRIDE
 from tracking_nodes.online.motion_model import (
@@ -143,7 +143,7 @@ def distance_pair(found, past, truth):
     known = past[past.isfinite().all(dim=1)]
     if not len(known) or not truth.isfinite().all():
         return None
-    cell = peak_at(found[None])[1]
+    cell, = read_back(peak_at(found[None])[1])
     peak = (cell[::-1] + 0.5) * STRIDE
     return float(np.linalg.norm(peak - truth.numpy())), float((known[-1] - truth).norm())
 
