@@ -4,9 +4,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tracking_nodes.online.pictures import resized, square, warped
-
 from tracking_nodes.geometry import copied
+from tracking_nodes.online.pictures import resized, square, warped
 
 
 @dataclass(frozen=True)
