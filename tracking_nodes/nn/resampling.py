@@ -58,9 +58,9 @@ def crops(image, rows, size):
     """
     Return pieces (N, size, size, 3), each interpolated by itself.
 
-    :param rows: NumPy array (N, 4), centre x, y, width, height of the pieces in the image.
+    :param rows: NumPy array (N, 4) float64, centre x, y, width, height of the pieces.
     """
-    sent = to_device(rows, image.device).double()
+    sent = to_device(rows, image.device)
     places = (torch.arange(size, device=image.device) + 0.5) / size - 0.5
     across, down = (_in_shares(sent[:, axis, None] + sent[:, 2 + axis, None] * places,
                                image.shape[1 - axis]) for axis in (0, 1))
