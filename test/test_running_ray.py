@@ -50,7 +50,7 @@ class Meeting(SyntheticSequence):
 
         node = ray.get_runtime_context().get_node_id()
         (self.folder / f'{node}.{self.name}').touch()
-        wait_until(lambda: len(nodes_in(self.folder)) == 2)
+        wait_until(lambda: len(nodes_in(self.folder)) == 2, 300)
         yield from super().images()
 
 
@@ -172,7 +172,7 @@ def test_a_killed_command_resumes_through_the_cluster(two_nodes, tmp_path):
                    '--jobs', '1', '--out', str(tmp_path / 'killed')]
     process = subprocess.Popen(through_ray, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: len(list((tmp_path / 'killed').rglob('*_run.json'))) > 0)
+        wait_until(lambda: len(list((tmp_path / 'killed').rglob('*_run.json'))) > 0, 300)
     finally:
         process.kill()
         process.wait()
