@@ -75,9 +75,13 @@ class StoredResults(Mapping):
     A tracker is read each time it is asked for, so that only one is in memory.
     """
 
-    def __init__(self, folder):
-        """Look what there is; a folder that does not exist holds nothing."""
-        self.folder, self._files = Path(folder), stored(folder)
+    def __init__(self, folder, only=None):
+        """
+        Look what there is; a folder that does not exist holds nothing.
+
+        :param only: names of the sequences that count; None for all.
+        """
+        self.folder, self._files = Path(folder), stored(folder, only)
 
     def __getitem__(self, tracker):
         found = {}
@@ -189,15 +193,19 @@ def read_boxes(path):
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
-def stored(folder):
+def stored(folder, only=None):
     """
     Return {tracker: [name, ...]} of all complete results of a folder, sorted.
 
     A name is that of the sequence in one-pass evaluation, else as from `file_name`.
+
+    :param only: names of the sequences that count; None for all.
     """
     found = {}
     for path in sorted(Path(folder).glob(f'*/*{_RECORD}')):
-        found.setdefault(path.parent.name, []).append(path.name[:-len(_RECORD)])
+        name = path.name[:-len(_RECORD)]
+        if only is None or _sequence_of(path, name) in only:
+            found.setdefault(path.parent.name, []).append(name)
     return found
 
 
@@ -257,16 +265,16 @@ def write_summary(folder, scores, variant):
     write_json(Path(folder) / 'summary.json', summary)
 
 
-def write_scores(folder, protocol, scores, variant):
+def write_scores(folder, protocol, scores, variant, name='metrics.json'):
     """
-    Write `metrics.json` of a protocol into its folder.
+    Write `metrics.json`, or a file of another name, of a protocol into its folder.
 
     :param folder: the results folder.
     :param protocol: the `Protocol`.
     :param scores: {tracker: `Scores`}, as from `protocol.score`.
     :param variant: key of `metrics.VARIANTS` they were scored with.
     """
-    write_json(Path(folder) / protocol.folder / 'metrics.json', {
+    write_json(Path(folder) / protocol.folder / name, {
         'protocol': protocol.name, 'options': protocol.options(), 'variant': variant,
         'metrics': [asdict(metric) for metric in protocol.metrics],
         'trackers': {tracker: one.as_dict() for tracker, one in scores.items()}})
@@ -287,6 +295,17 @@ def write_text(path, text):
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def _sequence_of(path, name):
+    """Return the sequence of a record; only the record tells where its name ends."""
+    if '.' not in name:
+        return name
+    try:
+        return json.loads(path.read_text()).get('sequence', name)
+    except (OSError, ValueError) as error:
+        raise TrackingError(f'{path} cannot be read ({error}); delete it and run it again'
+                            ) from error
 
 
 def _rows(values):

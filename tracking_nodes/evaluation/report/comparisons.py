@@ -13,13 +13,24 @@ _ONE_DIGIT = {'cle', 'fps', 'fps_got10k', 'lost', 'age_mean', 'age_p50', 'age_p9
               'losses', 'losses_missed', 'lost_delay'}
 
 
-def overall(scored):
-    """Return trackers x metrics of a protocol, best tracker first."""
-    return Table(
-        f'{_file(scored)}_overall', f'{scored.name}: {scored.summary}', 'tracker',
-        tuple(_column(metric) for metric in scored.metrics),
-        [(label, [scored.trackers[label]['overall'].get(metric.key) for metric in scored.metrics])
-         for label in scored.labels])
+def overall(scored, covered, notes=()):
+    """
+    Return trackers x metrics of a protocol, best tracker first.
+
+    :param scored: `Scored`.
+    :param covered: {tracker: `Covered`}; how many trials were run of those wanted is shown where
+        the protocol wants several of a sequence.
+    :param notes: lines of text that belong to the table.
+    """
+    return _of_trackers(scored, f'{_file(scored)}_overall', f'{scored.name}: {scored.summary}',
+                        covered, notes, True)
+
+
+def each_on_its_own(scored, covered, notes=()):
+    """Return the same of trackers with different sequences, of which none is marked as best."""
+    return _of_trackers(scored, f'{_file(scored)}_each_on_its_own',
+                        f'{scored.name}: each tracker on all sequences that it has', covered,
+                        notes, False)
 
 
 def by_sequence(scored):
@@ -69,6 +80,21 @@ def variants(numbers, labels):
          for label in labels]) for metric in map(_metric, one_pass.VARIANT_KEYS)]
 
 
+def _of_trackers(scored, file, title, covered, notes, compete):
+    # One trial of each sequence is what the number of sequences says already.
+    several = any(wanted > 1 for one in covered.values() for _, wanted in one.trials.values())
+    columns = [Column('sequences', 0), *[Column('trials', 0), Column('of', 0)] * several]
+    columns += [_column(metric, compete) for metric in scored.metrics]
+    rows = []
+    for label in scored.labels:
+        entry = scored.trackers[label]
+        extent = [len(entry['sequences']),
+                  *(covered[label].count(entry['sequences']) if several else ())]
+        rows.append((label, extent + [entry['overall'].get(metric.key)
+                                      for metric in scored.metrics]))
+    return Table(file, title, 'tracker', tuple(columns), rows, notes=tuple(notes))
+
+
 def _by(scored, rows, keys, what, names):
     chosen = [metric for metric in scored.metrics if metric.key in keys and any(
         row.get(metric.key) is not None for part in rows.values() for row in part.values())]
@@ -88,9 +114,9 @@ def _competitors(labels, metric):
     return tuple(Column(label, digits, metric.higher_is_better) for label in labels)
 
 
-def _column(metric):
+def _column(metric, compete=True):
     return Column(metric.name, 1 if metric.key in _ONE_DIGIT else 3,
-                  metric.higher_is_better)
+                  metric.higher_is_better if compete else None)
 
 
 def _file(scored):

@@ -3,6 +3,8 @@ from dataclasses import dataclass
 
 from tracking_nodes.evaluation.metrics import VARIANTS
 from tracking_nodes.evaluation.report import comparisons, one_pass, plots
+from tracking_nodes.evaluation.report.coverage import left_out
+from tracking_nodes.evaluation.same_sequences import differences
 
 
 @dataclass(frozen=True)
@@ -11,7 +13,8 @@ class Part:
     One protocol.
 
     rule: its `metrics.Variant` where one decides its numbers, else None. metrics: `Metric`s.
-    plots: `Plot`s. overall: `Table`. by_sequence, by_attribute: lists of `Table`s.
+    remarks: lines on what was left out and what cannot be compared. plots: `Plot`s. overall:
+    `Table`s, that of the comparison first. by_sequence, by_attribute: lists of `Table`s.
     """
 
     name: str
@@ -19,14 +22,15 @@ class Part:
     variant: str
     rule: object
     metrics: tuple
+    remarks: list
     plots: list
-    overall: object
+    overall: list
     by_sequence: list
     by_attribute: list
 
     def tables(self):
         """Return all tables."""
-        return [self.overall, *self.by_sequence, *self.by_attribute]
+        return [*self.overall, *self.by_sequence, *self.by_attribute]
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,38 @@ class Extras:
         return [*([self.speed] if self.speed else []), *self.variants]
 
 
-def part(scored, members):
+def part(scored, compared, covered, members):
     """
-    Return the `Part` of a `Scored`.
+    Return the `Part` of a protocol.
 
+    :param scored: its `Scored`, each tracker on all sequences that it has.
+    :param compared: the `Scored` over the sequences that all trackers have, the same where these
+        are all; None where there is none.
+    :param covered: {tracker: `Covered`}.
     :param members: {attribute: names of sequences}; empty but for one-pass evaluation.
     """
+    remarks = _different_sequences(scored, compared) + left_out(covered)
+    shown = compared or scored
     rule = VARIANTS[scored.variant] if scored.has('auc') else None
+    overall = [comparisons.overall(compared, covered, remarks)] if compared else []
+    if compared is not scored:
+        overall.append(comparisons.each_on_its_own(scored, covered, remarks))
     return Part(scored.name, scored.summary, scored.variant,
-                rule, scored.metrics, plots.protocol_plots(scored), comparisons.overall(scored),
+                rule, shown.metrics, remarks, plots.protocol_plots(shown), overall,
                 comparisons.by_sequence(scored),
-                [comparisons.by_attribute(scored, members)] if members
-                else comparisons.by_tag(scored))
+                [comparisons.by_attribute(shown, members)] if members
+                else comparisons.by_tag(shown))
+
+
+def _different_sequences(scored, compared):
+    lines = differences(scored.by_tracker)
+    if not lines:
+        return []
+    if compared is None:
+        return [*lines, 'no sequence has results of all trackers: each is scored on its own '
+                        'sequences, and their numbers and plots cannot be compared']
+    return [*lines, f'what compares trackers is over the {len(compared.sequences)} sequences that '
+                    'all of them have']
 
 
 def extras(scored, runs, made):

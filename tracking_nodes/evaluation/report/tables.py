@@ -28,7 +28,8 @@ class Table:
 
     name: of its files. title: what it shows. corner: title of the column of names. columns: tuple
     of `Column`. rows: list of (name, list of numbers or None). across: numbers compete within
-    their row, as trackers on one sequence do; otherwise within their column.
+    their row, as trackers on one sequence do; otherwise within their column. notes: what has to
+    be known to read it rightly, lines of text.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Table:
     columns: tuple
     rows: list
     across: bool = False
+    notes: tuple = ()
 
     def cells(self):
         """Return a list per row of (text, place): place 1 is the best, 2 the second, 0 others."""
@@ -59,6 +61,7 @@ def markdown(table):
     for (name, _), cells in zip(table.rows, table.cells()):
         lines.append('| ' + ' | '.join([_plain(name), *(marks[place].format(text)
                                                         for text, place in cells)]) + ' |')
+    lines += [line for note in table.notes for line in ('', _plain(note))]
     return '\n'.join(lines) + '\n'
 
 
@@ -75,7 +78,7 @@ def comma_separated(table):
 def latex(table):
     """Return a LaTeX `tabular`: best bold, second best underlined; needs no package."""
     marks = {0: '{}', 1: r'\textbf{{{}}}', 2: r'\underline{{{}}}'}
-    lines = [f'% {" ".join(table.title.split())}',
+    lines = [*(f'% {" ".join(words.split())}' for words in (table.title, *table.notes)),
              r'\begin{tabular}{l' + 'r' * len(table.columns) + '}', r'\hline',
              ' & '.join(cell.translate(_LATEX) for cell in
                         [table.corner, *(column.title for column in table.columns)]) + r' \\',
