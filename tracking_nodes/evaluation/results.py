@@ -19,7 +19,9 @@ A `_run.json` is written last: where it exists, its run is complete. It holds al
 to score again, so a results folder can be read without the videos.
 """
 from collections.abc import Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -230,13 +232,12 @@ def forget_one(folder, tracker, name):
 
 
 def remove_partial_files(folder):
-    """
-    Delete what writers that were killed have left below a results folder.
-
-    Call it only while nobody writes there.
-    """
-    for path in Path(folder).rglob(f'.*{_PARTIAL}'):
-        path.unlink()
+    """Delete what writers that were killed have left below a results folder."""
+    for path in Path(folder).rglob(f'.*{_PARTIAL}*'):
+        # A writer that lives may be done with it by now.
+        with suppress(FileNotFoundError), path.open('rb') as file:
+            if _held(file):
+                path.unlink()
 
 
 def write_summary(folder, scores, variant):
@@ -287,14 +288,41 @@ def write_json(path, content):
 
 def write_text(path, text):
     """Write a file in one step, so that a reader never sees half of it, not after a crash."""
+    with in_one_step(path) as partial:
+        partial.write_text(text)
+
+
+@contextmanager
+def in_one_step(path, suffix=''):
+    """
+    Yield the path to write a file to, which becomes `path` at the end, and nothing after an error.
+
+    Until then it is locked, so that a benchmark that begins in the folder leaves it alone.
+
+    :param path: of the file; its folder is made when missing.
+    :param suffix: that the path to write to has to have, as '.mp4'.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}{_PARTIAL}')
-    with partial.open('w') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}{_PARTIAL}{suffix}')
+    with partial.open('wb') as file:
+        try:
+            _held(file)
+            yield partial
+            os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def _held(file):
+    """Take an open file for this process, and return whether no other has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sequence_of(path, name):

@@ -20,10 +20,11 @@ def differences(sequences):
     """
     everything = set().union(*sequences.values())
     lacking = {tracker: sorted(everything - set(names)) for tracker, names in sequences.items()}
-    return [f'{tracker} lacks {len(names)} of {len(everything)} sequences: {_named(names)}'
+    return [f'{tracker} lacks {len(names)} of {len(everything)} sequences: {listed(names)}'
             for tracker, names in lacking.items() if names]
 
 
-def _named(names):
+def listed(names):
+    """Return names with commas between them, the first few of many."""
     more = len(names) - _NAMED_AT_MOST
     return ', '.join([*names[:_NAMED_AT_MOST], *([f'and {more} more'] if more > 0 else [])])

@@ -84,7 +84,7 @@ def _of_trackers(scored, file, title, covered, notes, compete):
     # One trial of each sequence is what the number of sequences says already.
     several = any(wanted > 1 for one in covered.values() for _, wanted in one.trials.values())
     columns = [Column('sequences', 0), *[Column('trials', 0), Column('of', 0)] * several]
-    columns += [_column(metric, compete) for metric in scored.metrics]
+    columns += [metric_column(metric, compete) for metric in scored.metrics]
     rows = []
     for label in scored.labels:
         entry = scored.trackers[label]
@@ -110,13 +110,19 @@ def _metric(key):
 
 
 def _competitors(labels, metric):
-    digits = _column(metric).digits
+    digits = metric_column(metric).digits
     return tuple(Column(label, digits, metric.higher_is_better) for label in labels)
 
 
-def _column(metric, compete=True):
+def metric_column(metric, compete=True, group=''):
+    """
+    Return the `Column` of a metric.
+
+    :param compete: whether the best value is marked.
+    :param group: as of `Column`.
+    """
     return Column(metric.name, 1 if metric.key in _ONE_DIGIT else 3,
-                  metric.higher_is_better if compete else None)
+                  metric.higher_is_better if compete else None, group)
 
 
 def _file(scored):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from tracking_nodes.evaluation.metrics import VARIANTS
 from tracking_nodes.evaluation.report import comparisons, one_pass, plots
 from tracking_nodes.evaluation.report.coverage import left_out
-from tracking_nodes.evaluation.same_sequences import differences
+from tracking_nodes.evaluation.same_sequences import differences, listed
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Extras:
         return [*([self.speed] if self.speed else []), *self.variants]
 
 
-def part(scored, compared, covered, members):
+def part(scored, compared, covered, members, subset=None):
     """
     Return the `Part` of a protocol.
 
@@ -62,8 +62,10 @@ def part(scored, compared, covered, members):
         are all; None where there is none.
     :param covered: {tracker: `Covered`}.
     :param members: {attribute: names of sequences}; empty but for one-pass evaluation.
+    :param subset: the `Subset` that all this is of, or None.
     """
-    remarks = _different_sequences(scored, compared) + left_out(covered)
+    remarks = [*_missing(scored, subset), *_different_sequences(scored, compared),
+               *left_out(covered)]
     shown = compared or scored
     rule = VARIANTS[scored.variant] if scored.has('auc') else None
     overall = [comparisons.overall(compared, covered, remarks)] if compared else []
@@ -74,6 +76,14 @@ def part(scored, compared, covered, members):
                 comparisons.by_sequence(scored),
                 [comparisons.by_attribute(shown, members)] if members
                 else comparisons.by_tag(shown))
+
+
+def _missing(scored, subset):
+    names = sorted(set(subset.sequences) - set(scored.sequences)) if subset else []
+    if not names:
+        return []
+    return [f'no tracker has results of {len(names)} of the {len(subset.sequences)} sequences of '
+            f'{subset.name} ({listed(names)}); these are not the scores of the whole set']
 
 
 def _different_sequences(scored, compared):

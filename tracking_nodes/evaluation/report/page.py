@@ -15,7 +15,7 @@ from tracking_nodes.evaluation.run import FAILED
 _SCRIPTS = ('charts.js', 'viewer.js', 'page.js')
 
 
-def render(parts, labels, extras, sequences):
+def render(parts, labels, extras, sequences, subset=''):
     """
     Return the page.
 
@@ -23,6 +23,7 @@ def render(parts, labels, extras, sequences):
     :param labels: all trackers of the report in order, which decides their colours.
     :param extras: an `Extras`.
     :param sequences: {name: `Embedded`}.
+    :param subset: name of the part of the results that the page is of, '' for all of them.
     :return: HTML; names of trackers and sequences are escaped wherever they stand.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -31,7 +32,7 @@ def render(parts, labels, extras, sequences):
     colours = [PALETTE[index % len(PALETTE)] for index in range(len(labels))]
     dashes = [DASHES[index // len(PALETTE) % len(DASHES)] for index in range(len(labels))]
     return environment.from_string(_file('page.html')).render(
-        parts=parts, labels=labels, colours=colours, dashes=dashes, rules=VARIANTS,
+        parts=parts, labels=labels, subset=subset, colours=colours, dashes=dashes, rules=VARIANTS,
         sequences=list(sequences), frames=sum(part.frames for part in sequences.values()),
         attributes=list(extras.attributes),
         speed=extras.speed, speed_metrics=SPEED, variants=extras.variants, made=extras.made,

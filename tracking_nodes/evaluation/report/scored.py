@@ -93,6 +93,16 @@ def read_scored(folder, out=None):
     return found
 
 
+def read_compared(folder):
+    """
+    Return the `Scored` that a report compared trackers by, from its folder of one protocol.
+
+    :raises TrackingError: there is none, or it cannot be read.
+    """
+    shared = folder / _COMMON_FILE
+    return _read(shared if shared.is_file() else folder / _FILE, folder)
+
+
 def on_common_sequences(scored):
     """
     Return the scores over the sequences that all trackers have, and write them.

@@ -15,10 +15,12 @@ from tracking_nodes.evaluation.report.tables import write_tables
 from tracking_nodes.evaluation.report.tracks import frame_overlaps
 
 FRAMES_BUDGET = 20.0
+# {protocol: lines on what was left out and cannot be compared}, for tables over several reports.
+REMARKS = 'remarks.json'
 _log = logging.getLogger(__name__)
 
 
-def write_report(folder, sequences=(), frames_budget=FRAMES_BUDGET, out=None):
+def write_report(folder, sequences=(), frames_budget=FRAMES_BUDGET, subset=None):
     """
     Write plots (SVG, PNG), tables (Markdown, CSV, LaTeX) and `report.html` of a results folder.
 
@@ -28,11 +30,12 @@ def write_report(folder, sequences=(), frames_budget=FRAMES_BUDGET, out=None):
     :param folder: a results folder with its `metrics.json`.
     :param sequences: the `Sequence`s whose frames the page shall show; others stay blank.
     :param frames_budget: megabytes that all images of the page may take.
-    :param out: the folder to write into, which holds `metrics.json` then; None for the same.
+    :param subset: a `Subset` that the report is of, whose folder holds `metrics.json` then; None
+        for all that the results folder holds.
     :return: path of the page.
     :raises TrackingError: the folder holds no results, or other frames of a sequence given.
     """
-    out = Path(out or folder)
+    out = subset.out if subset else Path(folder)
     everything = read_scored(folder, out)
     compared = [on_common_sequences(scored) for scored in everything]
     labels = list(dict.fromkeys(label for scored, shared in zip(everything, compared)
@@ -42,11 +45,12 @@ def write_report(folder, sequences=(), frames_budget=FRAMES_BUDGET, out=None):
     one, runs = _one_pass_runs(compared, stored)
     extras = content.extras(one, runs, what_was_run(itertools.chain(*records)))
     parts = [content.part(scored, shared, known, one_pass.attributes(runs)
-                          if scored.name == 'ope' else {})
+                          if scored.name == 'ope' else {}, subset)
              for scored, shared, known in zip(everything, compared, covered)]
     for part in parts:
         for remark in part.remarks:
             _log.warning('%s: %s', part.name, remark)
+    results.write_json(out / REMARKS, {part.name: part.remarks for part in parts})
     _forget_comparisons(out / 'tables')
     write_tables(out / 'tables', [table for shown in (*parts, extras) for table in shown.tables()])
     for scored, part in zip(everything, parts):
@@ -57,7 +61,8 @@ def write_report(folder, sequences=(), frames_budget=FRAMES_BUDGET, out=None):
         for name, trials in found.items():
             if trials:
                 by_sequence.setdefault(name, []).append((scored, trials))
-    page = render(parts, labels, extras, embed_all(by_sequence, sequences, frames_budget))
+    page = render(parts, labels, extras, embed_all(by_sequence, sequences, frames_budget),
+                  subset.name if subset else '')
     results.write_text(out / 'report.html', page)
     return out / 'report.html'
 
