@@ -2,8 +2,9 @@
 from dataclasses import dataclass
 
 from tracking_nodes.evaluation.metrics import VARIANTS
-from tracking_nodes.evaluation.report import comparisons, one_pass, plots
+from tracking_nodes.evaluation.report import comparisons, plots
 from tracking_nodes.evaluation.report.coverage import left_out
+from tracking_nodes.evaluation.report.readings import attributes, speeds, variants
 from tracking_nodes.evaluation.same_sequences import differences, listed
 
 
@@ -14,7 +15,8 @@ class Part:
 
     rule: its `metrics.Variant` where one decides its numbers, else None. metrics: `Metric`s.
     remarks: lines on what was left out and what cannot be compared. plots: `Plot`s. overall:
-    `Table`s, that of the comparison first. by_sequence, by_attribute: lists of `Table`s.
+    `Table`s, that of the comparison first. attributes: {attribute: its `Plot`s}. by_sequence,
+    by_attribute, variants: lists of `Table`s.
     """
 
     name: str
@@ -25,35 +27,35 @@ class Part:
     remarks: list
     plots: list
     overall: list
+    attributes: dict
     by_sequence: list
     by_attribute: list
+    variants: list
 
     def tables(self):
         """Return all tables."""
-        return [*self.overall, *self.by_sequence, *self.by_attribute]
+        return [*self.overall, *self.by_sequence, *self.by_attribute, *self.variants]
 
 
 @dataclass(frozen=True)
 class Extras:
     """
-    What the one-pass runs say beyond their scores, and what made all runs.
+    How fast the one-pass runs were, and what made all runs.
 
-    attributes: {attribute: its `Plot`s}. variants: `Table`s. speed, speed_plot: `Table` and
-    `Plot`, or None where no run was timed. made: {tracker: lines of text}.
+    speed, speed_plot: `Table` and `Plot`, or None where no run was timed. made: {tracker: lines of
+    text}.
     """
 
-    attributes: dict
     speed: object
-    variants: list
     speed_plot: object
     made: dict
 
     def tables(self):
         """Return all tables."""
-        return [*([self.speed] if self.speed else []), *self.variants]
+        return [self.speed] if self.speed else []
 
 
-def part(scored, compared, covered, members, subset=None):
+def part(scored, compared, covered, rows, subset=None):
     """
     Return the `Part` of a protocol.
 
@@ -61,7 +63,7 @@ def part(scored, compared, covered, members, subset=None):
     :param compared: the `Scored` over the sequences that all trackers have, the same where these
         are all; None where there is none.
     :param covered: {tracker: `Covered`}.
-    :param members: {attribute: names of sequences}; empty but for one-pass evaluation.
+    :param rows: what `readings` has of the sequences that are compared.
     :param subset: the `Subset` that all this is of, or None.
     """
     remarks = [*_missing(scored, subset), *_different_sequences(scored, compared),
@@ -73,9 +75,9 @@ def part(scored, compared, covered, members, subset=None):
         overall.append(comparisons.each_on_its_own(scored, covered, remarks))
     return Part(scored.name, scored.summary, scored.variant,
                 rule, shown.metrics, remarks, plots.protocol_plots(shown), overall,
-                comparisons.by_sequence(scored),
-                [comparisons.by_attribute(shown, members)] if members
-                else comparisons.by_tag(shown))
+                plots.attribute_plots(shown, rows), comparisons.by_sequence(scored),
+                comparisons.by_attribute(shown, attributes(rows)) + comparisons.by_tag(shown),
+                comparisons.variants(shown, variants(rows)))
 
 
 def _missing(scored, subset):
@@ -97,20 +99,18 @@ def _different_sequences(scored, compared):
                     'all of them have']
 
 
-def extras(scored, runs, made):
+def extras(scored, rows, made):
     """
     Return the `Extras`.
 
     :param scored: `Scored` of one-pass evaluation, or None when it was not run.
-    :param runs: {tracker: {sequence: Result}} of it.
+    :param rows: what `readings` has of it.
     :param made: {tracker: lines}.
     """
     if scored is None:
-        return Extras({}, None, [], None, made)
-    speeds = one_pass.speeds(runs)
-    attributes = plots.attribute_plots(one_pass.sequence_curves(runs, scored.variant),
-                                       one_pass.attributes(runs), scored.labels)
-    timed = any(numbers['fps'] is not None for numbers in speeds.values())
-    return Extras(attributes, comparisons.speed(speeds, scored.labels) if timed else None,
-                  comparisons.variants(one_pass.variants(runs), scored.labels),
-                  plots.speed_plot(scored, speeds) if timed else None, made)
+        return Extras(None, None, made)
+    numbers = speeds(rows)
+    if all(row['fps'] is None for row in numbers.values()):
+        return Extras(None, None, made)
+    return Extras(comparisons.speed(numbers, scored.labels), plots.speed_plot(scored, numbers),
+                  made)

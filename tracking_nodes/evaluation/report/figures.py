@@ -37,6 +37,10 @@ def draw(plot, labels):
                       marker='o' if plot.diagonal else None, markersize=4)
     if plot.diagonal:
         axes.axline((0, 0), (1, 1), color='grey', linestyle='dotted', linewidth=1)
+    for row, (low, high, words) in enumerate(plot.spans):
+        axes.axvspan(low, high, color='grey', alpha=0.12, linewidth=0)
+        axes.text(low, 0.01 + 0.04 * row, words, transform=axes.get_xaxis_transform(),
+                  fontsize='x-small')
     axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
     axes.margins(0.15 if plot.marks else 0)
     if plot.log_x:

@@ -34,8 +34,7 @@ def render(parts, labels, extras, sequences, subset=''):
     return environment.from_string(_file('page.html')).render(
         parts=parts, labels=labels, subset=subset, colours=colours, dashes=dashes, rules=VARIANTS,
         sequences=list(sequences), frames=sum(part.frames for part in sequences.values()),
-        attributes=list(extras.attributes),
-        speed=extras.speed, speed_metrics=SPEED, variants=extras.variants, made=extras.made,
+        speed=extras.speed, speed_metrics=SPEED, made=extras.made,
         css=_file('page.css'), js='\n'.join(map(_file, _SCRIPTS)),
         images={name: script_json(part.images) for name, part in sequences.items()},
         tracks={name: packed(part.tracks) for name, part in sequences.items()},
@@ -43,7 +42,8 @@ def render(parts, labels, extras, sequences, subset=''):
             'labels': labels, 'colours': colours, 'dashes': dashes, 'failed': FAILED,
             'protocols': [part.name for part in parts], 'sequences': list(sequences),
             'plots': {part.name: [asdict(plot) for plot in part.plots] for part in parts},
-            'attributes': [list(map(asdict, both)) for both in extras.attributes.values()],
+            'attributes': {part.name: [list(map(asdict, both))
+                                       for both in part.attributes.values()] for part in parts},
             'speed': asdict(extras.speed_plot) if extras.speed_plot else None}))
 
 

@@ -4,11 +4,13 @@ import logging
 from pathlib import Path
 
 from tracking_nodes.evaluation import results
-from tracking_nodes.evaluation.report import content, figures, one_pass, plots
+from tracking_nodes.evaluation.protocols.latency import ONLINE
+from tracking_nodes.evaluation.report import content, figures, plots
 from tracking_nodes.evaluation.report.coverage import survey
-from tracking_nodes.evaluation.report.embedding import embed_all
+from tracking_nodes.evaluation.report.embedding import BY_REGION, embed_all
 from tracking_nodes.evaluation.report.made import what_was_run
 from tracking_nodes.evaluation.report.page import render
+from tracking_nodes.evaluation.report.readings import readings
 from tracking_nodes.evaluation.report.runs import read_run, stored_runs
 from tracking_nodes.evaluation.report.scored import on_common_sequences, read_scored
 from tracking_nodes.evaluation.report.tables import write_tables
@@ -17,6 +19,8 @@ from tracking_nodes.evaluation.report.tracks import frame_overlaps
 FRAMES_BUDGET = 20.0
 # {protocol: lines on what was left out and cannot be compared}, for tables over several reports.
 REMARKS = 'remarks.json'
+# One of their many trials says little of the others; the page has them all.
+_SEGMENTED = ('tre', 'sre')
 _log = logging.getLogger(__name__)
 
 
@@ -38,24 +42,27 @@ def write_report(folder, sequences=(), frames_budget=FRAMES_BUDGET, subset=None)
     out = subset.out if subset else Path(folder)
     everything = read_scored(folder, out)
     compared = [on_common_sequences(scored) for scored in everything]
-    labels = list(dict.fromkeys(label for scored, shared in zip(everything, compared)
-                                for label in (shared or scored).labels))
     stored = [(scored, stored_runs(scored)) for scored in everything]
     covered, records = zip(*(survey(*each) for each in stored))
-    one, runs = _one_pass_runs(compared, stored)
-    extras = content.extras(one, runs, what_was_run(itertools.chain(*records)))
-    parts = [content.part(scored, shared, known, one_pass.attributes(runs)
-                          if scored.name == 'ope' else {}, subset)
-             for scored, shared, known in zip(everything, compared, covered)]
+    shown = [shared or scored for scored, shared in zip(everything, compared)]
+    labels = list(dict.fromkeys(label for scored in shown for label in scored.labels))
+    rows = [readings(scored) for scored in shown]
+    parts = [content.part(*each, subset) for each in zip(everything, compared, covered, rows)]
+    one = next((each for each in zip(shown, rows) if each[0].name == 'ope'), (None, {}))
+    extras = content.extras(*one, what_was_run(itertools.chain(*records)))
     for part in parts:
         for remark in part.remarks:
             _log.warning('%s: %s', part.name, remark)
     results.write_json(out / REMARKS, {part.name: part.remarks for part in parts})
     _forget_comparisons(out / 'tables')
-    write_tables(out / 'tables', [table for shown in (*parts, extras) for table in shown.tables()])
-    for scored, part in zip(everything, parts):
+    write_tables(out / 'tables', [table for part in (*parts, extras) for table in part.tables()])
+    for (scored, found), part in zip(stored, parts):
         figures.save(part.plots, scored.out, labels)
-    _save_one_pass_figures(out, extras, runs, labels)
+        for both in part.attributes.values():
+            figures.save(both, scored.out / 'attributes', labels)
+        _save_overlaps(scored, found, labels)
+    if extras.speed_plot:
+        figures.save([extras.speed_plot], out, labels)
     by_sequence = {}
     for scored, found in stored:
         for name, trials in found.items():
@@ -74,30 +81,17 @@ def _forget_comparisons(folder):
             path.unlink()
 
 
-def _one_pass_runs(compared, stored):
-    """
-    Return the `Scored` of one-pass evaluation, and its runs over the sequences it compares.
-
-    :param compared: list of `Scored` or None, as from `on_common_sequences`.
-    :param stored: list of (`Scored`, its runs as from `stored_runs`) of the same protocols.
-    :return: None, {} where it was not run; else runs as {tracker: {sequence: Result}}.
-    """
-    for shared, (scored, found) in zip(compared, stored):
-        if scored.name == 'ope':
-            chosen = shared or scored
-            return chosen, {label: {name: read_run(chosen, label, name)
-                                    for name in chosen.by_tracker[label]}
-                            for label in chosen.labels}
-    return None, {}
-
-
-def _save_one_pass_figures(folder, extras, runs, labels):
-    if extras.speed_plot:
-        figures.save([extras.speed_plot], folder, labels)
-    for both in extras.attributes.values():
-        figures.save(both, folder / 'attributes', labels)
-    names = sorted({name for rows in runs.values() for name in rows})
-    if names:
-        figures.save([plots.overlap_plot(name, {label: frame_overlaps(rows[name])
-                                                for label, rows in runs.items() if name in rows})
-                      for name in names], folder / 'overlap', labels, ['svg'])
+def _save_overlaps(scored, found, labels):
+    """Write overlap over time on every sequence, of one trial where there are several."""
+    if scored.name in _SEGMENTED:
+        return
+    regions = scored.name in BY_REGION
+    for name, trials in found.items():
+        if not trials:
+            continue
+        trial = ONLINE if ONLINE in trials else next(iter(trials))
+        overlaps = {label: frame_overlaps(read_run(scored, label, name, trial), regions)
+                    for label in scored.labels if label in trials[trial]}
+        figures.save([plots.overlap_plot(name, overlaps, f'{scored.name} {trial}'.strip(),
+                                         'pixels of regions' if regions else 'IoU')],
+                     scored.out / 'overlap', labels, ['svg'])
