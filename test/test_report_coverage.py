@@ -71,6 +71,7 @@ def test_trackers_with_other_sequences_are_compared_over_those_that_all_have(une
     for suffix in ('md', 'tex'):
         text = (uneven / 'tables' / f'ope_overall.{suffix}').read_text()
         assert 'some lacks 1 of 3 sequences: c' in text
+        assert 'the sequences that all trackers have' in text.splitlines()[0]
 
 
 def test_without_a_common_sequence_nothing_is_called_best(tmp_path, caplog):

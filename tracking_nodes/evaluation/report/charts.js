@@ -129,7 +129,9 @@ function drawPlot(parent, plot, visible, width = 480, height = 320) {
   for (const [row, [low, high, words]] of (plot.spans ?? []).entries()) {
     node(drawn.svg, 'rect', {class: 'span', x: drawn.x(low), y: PAD.top,
       width: drawn.x(high) - drawn.x(low), height: drawn.bottom - PAD.top});
-    node(drawn.svg, 'text', {x: drawn.x(low) + 3, y: drawn.bottom - 5 - 14 * row}, words);
+    const right = drawn.x(low) > width * 0.7;
+    node(drawn.svg, 'text', {x: drawn.x(low) + (right ? -3 : 3), y: drawn.bottom - 5 - 14 * row,
+      'text-anchor': right ? 'end' : 'start'}, words);
   }
   for (const label of shown) {
     const index = report.labels.indexOf(label);

@@ -12,7 +12,7 @@ _ONE_DIGIT = {'cle', 'fps', 'fps_got10k', 'lost', 'age_mean', 'age_p50', 'age_p9
               'losses', 'losses_missed', 'lost_delay'}
 
 
-def overall(scored, covered, notes=()):
+def overall(scored, covered, notes=(), which=''):
     """
     Return trackers x metrics of a protocol, best tracker first.
 
@@ -20,9 +20,10 @@ def overall(scored, covered, notes=()):
     :param covered: {tracker: `Covered`}; how many trials were run of those wanted is shown where
         the protocol wants several of a sequence.
     :param notes: lines of text that belong to the table.
+    :param which: of all sequences these are, for the title.
     """
-    return _of_trackers(scored, f'{_file(scored)}_overall', f'{scored.name}: {scored.summary}',
-                        covered, notes, True)
+    title = f'{scored.name}: {scored.summary}{f"; {which}" if which else ""}'
+    return _of_trackers(scored, f'{_file(scored)}_overall', title, covered, notes, True)
 
 
 def each_on_its_own(scored, covered, notes=()):

@@ -70,7 +70,8 @@ def part(scored, compared, covered, rows, subset=None):
                *left_out(covered)]
     shown = compared or scored
     rule = VARIANTS[scored.variant] if scored.has('auc') else None
-    overall = [comparisons.overall(compared, covered, remarks)] if compared else []
+    which = '' if compared is scored else 'the sequences that all trackers have'
+    overall = [comparisons.overall(compared, covered, remarks, which)] if compared else []
     if compared is not scored:
         overall.append(comparisons.each_on_its_own(scored, covered, remarks))
     return Part(scored.name, scored.summary, scored.variant,
