@@ -1,4 +1,5 @@
 """A tracker's ablation as a table over seeds."""
+import csv
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from tracking_nodes.evaluation.ablation import ablation_contenders, seeds_table
 from tracking_nodes.evaluation.contender import Contender, with_seeds
 from tracking_nodes.evaluation.metrics import METRICS
 from tracking_nodes.evaluation.protocols.base import Scores
+from tracking_nodes.evaluation.report.tables import comma_separated, latex, markdown
 from tracking_nodes.sequences.bags import write_bag
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers.base import Runtime
@@ -48,12 +50,18 @@ def test_table_has_mean_and_spread_over_seeds():
               'baseline_seed1': Scores({'auc': 0.7, 'fps': 30.0}, {}, {}),
               'baseline_seed2': Scores({'auc': 0.9, 'fps': 12.0}, {}, {})}
     metrics = [metric for metric in METRICS if metric.key in ('auc', 'fps')]
-    head, _, row = seeds_table(rows, scores, metrics).splitlines()
+    table = seeds_table(rows, scores, metrics)
+    _, _, head, _, row = markdown(table).splitlines()
     assert head == '| row | seeds | success AUC | fps |'
     # 0.5, 0.7, 0.9: the mean of the squared deviations is 0.08 / 3.
     assert row == f'| baseline | 3 | 0.700 ± {(0.08 / 3) ** 0.5:.3f} | 12.0 |'
+    head, row = csv.reader(comma_separated(table).splitlines())
+    assert head == ['row', 'seeds', 'success AUC', 'success AUC deviation', 'fps']
+    assert [float(cell) for cell in row[1:]] == pytest.approx([3, 0.7, (0.08 / 3) ** 0.5, 12])
+    assert r'baseline & 3 & 0.700 $\pm$ 0.163 & 12.0 \\' in latex(table)
     del scores['baseline_seed2'], scores['baseline_seed1']
-    assert '| baseline | 1 | 0.500 ± 0.000 | 10.0 |' in seeds_table(rows, scores, metrics)
+    assert '| baseline | 1 | 0.500 ± 0.000 | 10.0 |' in markdown(
+        seeds_table(rows, scores, metrics))
 
 
 def test_peers_take_no_seed():
@@ -75,6 +83,8 @@ def test_command_runs_the_rows_asked_for(tmp_path, capsys):
         'baseline_seed0', 'baseline_seed1'}
     assert '| baseline | 2 |' in (tmp_path / 'out/ablation.md').read_text()
     assert '| baseline | 2 |' in capsys.readouterr().out
+    assert (tmp_path / 'out/ablation.csv').read_text().startswith('row,seeds,success AUC,')
+    assert r'\begin{tabular}' in (tmp_path / 'out/ablation.tex').read_text()
 
 
 def test_command_runs_the_rows_of_the_robust_preset(tmp_path):

@@ -6,9 +6,12 @@ from browser import browser
 import cv2
 import numpy as np
 import pytest
-from result_folders import displaced, score, store
+from result_folders import displaced, record, score, store
 
+from tracking_nodes.evaluation import protocols, results
+from tracking_nodes.evaluation.benchmark import write_scores
 from tracking_nodes.evaluation.report.writer import write_report
+from tracking_nodes.evaluation.run import FAILED, Run, SKIPPED, STARTED, TRACKED
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 
 FRAMES = 40
@@ -86,7 +89,8 @@ def test_the_page_runs_without_an_error_and_without_a_network(page):
 
 @pytest.mark.parametrize('place, lines', [
     ('[data-plots="ope"] figure:nth-child(1)', 2), ('[data-plots="ope"] figure:nth-child(2)', 2),
-    ('#attribute-plot figure:nth-child(1)', 2), ('#attribute-plot figure:nth-child(2)', 2),
+    ('[data-attributes="ope"] figure:nth-child(1)', 2),
+    ('[data-attributes="ope"] figure:nth-child(2)', 2),
     ('#overlap-plot', 2)])
 def test_plots_have_a_line_per_tracker_inside_of_the_frame(page, place, lines):
     figure = page.find_element('css selector', place)
@@ -205,3 +209,78 @@ def test_a_frame_left_out_leads_to_the_nearest_and_says_so(page, folder, clip):
     assert page.find_element('id', 'frame-number').text.startswith(f'frame {nearest} ')
     assert page.find_element('id', 'frame-note').text == (
         f'The page holds no image of frame {asked}; {nearest} is the nearest that it holds.')
+
+
+@pytest.fixture(scope='module')
+def two_protocols(tmp_path_factory, clip):
+    """Return a browser that shows one-pass and reset-based runs of two trackers."""
+    folder = tmp_path_factory.mktemp('two')
+    events = np.full(FRAMES, TRACKED, np.int8)
+    events[[0, DIP + 5]], events[DIP], events[DIP + 1:DIP + 5] = STARTED, FAILED, SKIPPED
+    whole = np.where(np.arange(FRAMES) == 0, STARTED, TRACKED).astype(np.int8)
+    for tracker, shift, happened in (('fails', 400, events), ('holds', 6, whole)):
+        boxes = displaced(clip.boxes, DIP, DIP, shift)
+        store(folder, tracker, clip, boxes)
+        boxes[happened == SKIPPED] = np.nan
+        run = Run(boxes, np.full(FRAMES, 0.5), np.isfinite(boxes[:, 0]), np.full(FRAMES, 0.01),
+                  (320, 240), happened)
+        for trial in protocols.get('vot').trials(clip)[:3]:
+            results.write_result(
+                folder / 'vot', tracker, results.file_name('clip', trial),
+                results.Result.of(run, clip, record(tracker, clip), trial))
+    score(folder)
+    write_scores(folder, protocols.get('vot'), 'visible')
+    write_report(folder, [clip])
+    with browser() as driver:
+        driver.get((folder / 'report.html').as_uri())
+        choose(driver, 'protocol', 'vot')
+        yield driver
+
+
+def test_the_protocol_that_is_chosen_is_shown_and_no_other(two_protocols):
+    page, shown = two_protocols, {}
+    for name in ('ope', 'vot'):
+        choose(page, 'protocol', name)
+        shown[name] = {part.get_attribute('data-protocol'): part.is_displayed()
+                       for part in page.find_elements('css selector', '.part')}
+    assert shown == {'ope': {'ope': True, 'vot': False}, 'vot': {'ope': False, 'vot': True}}
+    assert [entry for entry in page.get_log('browser') if entry['level'] == 'SEVERE'] == []
+
+
+def figure_titled(page, words):
+    """Return the figure of the reset-based protocol whose title begins so."""
+    figures = page.find_elements('css selector', '[data-plots="vot"] figure')
+    return next(figure for figure in figures
+                if figure.find_element('tag name', 'figcaption').text.startswith(words))
+
+
+def test_eao_is_drawn_as_lines_and_accuracy_and_robustness_as_marks(two_protocols):
+    page = two_protocols
+    eao = figure_titled(page, 'Expected average overlap')
+    assert eao.is_displayed()
+    assert len(eao.find_elements('css selector', 'path.series')) == 2
+    ar = figure_titled(page, 'Accuracy and robustness')
+    frame = ar.find_element('css selector', 'rect.frame').rect
+    marks = [mark.rect for mark in ar.find_elements('css selector', 'circle.mark')]
+    assert len(marks) == 2
+    for mark in marks:
+        assert frame['x'] <= mark['x'] + mark['width'] / 2 <= frame['x'] + frame['width']
+        assert frame['y'] <= mark['y'] + mark['height'] / 2 <= frame['y'] + frame['height']
+    assert len(figure_titled(page, 'AR ranks').find_elements('css selector', 'circle.mark')) == 2
+
+
+def test_a_click_on_a_dip_of_a_reset_based_run_leads_to_its_frame(two_protocols, clip):
+    from selenium.webdriver import ActionChains
+
+    page = two_protocols
+    click_plot(page, 3)
+    assert page.find_element('id', 'frame-number').text.startswith('frame 3 ')
+    [cross] = page.find_elements('css selector', '#overlap-plot path.failure title')
+    assert cross.get_attribute('textContent') == f'fails failed in frame {DIP}'
+    dip = page.find_element('css selector', f'#overlap-plot path.dip[data-frame="{DIP}"]')
+    ActionChains(page).scroll_to_element(dip).move_to_element(dip).click().perform()
+    assert page.find_element('id', 'frame-number').text == f'frame {DIP} of 0 to {FRAMES - 1}'
+    drawn = boxes_drawn(page)
+    np.testing.assert_allclose(drawn['fails'], clip.boxes[DIP] + [400, 0, 0, 0], atol=0.051)
+    np.testing.assert_allclose(drawn['holds'], clip.boxes[DIP] + [6, 0, 0, 0], atol=0.051)
+    assert page.find_element('css selector', '#frame image').is_displayed()

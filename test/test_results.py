@@ -122,3 +122,21 @@ def test_what_killed_writers_left_is_removed(tmp_path):
     results.remove_partial_files(tmp_path)
     after = sorted(path.name for path in (tmp_path / 'vot' / 'one').iterdir())
     assert after == [name for name in before if name != left.name]
+
+
+def test_a_file_that_is_being_written_is_not_taken_for_one_that_was_left(tmp_path):
+    with results.in_one_step(tmp_path / 'video' / 'clip.mp4', '.mp4') as partial:
+        partial.write_text('half')
+        assert partial.suffix == '.mp4' and not (tmp_path / 'video' / 'clip.mp4').exists()
+        results.remove_partial_files(tmp_path)
+        partial.write_text('whole')
+    assert (tmp_path / 'video' / 'clip.mp4').read_text() == 'whole'
+    assert [path.name for path in (tmp_path / 'video').iterdir()] == ['clip.mp4']
+
+
+def test_a_writer_that_fails_leaves_what_was_there(tmp_path):
+    results.write_text(tmp_path / 'page', 'old')
+    with pytest.raises(KeyboardInterrupt), results.in_one_step(tmp_path / 'page') as partial:
+        partial.write_text('new')
+        raise KeyboardInterrupt
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [('page', 'old')]

@@ -13,6 +13,7 @@ import pytest
 from result_folders import numbers
 from sequence_files import write_clips
 
+from tracking_nodes.cli import main
 from tracking_nodes.errors import BenchmarkError, SettingError
 from tracking_nodes.evaluation import protocols, results
 from tracking_nodes.evaluation.benchmark import run_benchmark
@@ -128,6 +129,15 @@ def test_a_job_that_fails_stops_no_other_and_is_tried_again(tmp_path):
     assert not (tmp_path / 'one' / 'failures.json').exists()
     run_benchmark([STATIC], whole, tmp_path / 'two')
     assert numbers(tmp_path / 'one') == numbers(tmp_path / 'two')
+
+
+@pytest.mark.parametrize('command', [
+    ['import', '--from', '{0}', '--label', 'other', '--out', '{0}/out', '{0}'],
+    ['recorded', '--detections', '/detections', '--out', '{0}/out', '{0}/bag']])
+def test_other_commands_do_not_write_into_a_folder_beside_a_benchmark(tmp_path, capsys, command):
+    with locked(tmp_path / 'out'):
+        assert main([word.format(tmp_path) for word in command]) == 1
+    assert 'another benchmark is writing into' in capsys.readouterr().err
 
 
 def test_two_runs_never_write_into_one_folder(tmp_path):

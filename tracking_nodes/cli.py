@@ -17,14 +17,16 @@ from tracking_nodes.commands import report
 from tracking_nodes.commands import responses
 from tracking_nodes.commands import run
 from tracking_nodes.commands import stages
+from tracking_nodes.commands import table
 from tracking_nodes.commands import verify
 from tracking_nodes.commands import video
 from tracking_nodes.commands import vot_trackers
 from tracking_nodes.errors import TrackingError
 
 # In the order in which help names them.
-COMMANDS = (listing, verify, run, compare, ablate, import_results, report, failures, calibrate,
-            responses, video, latency_profile, stages, bench, recorded, reentries, vot_trackers)
+COMMANDS = (listing, verify, run, compare, ablate, import_results, report, table, failures,
+            calibrate, responses, video, latency_profile, stages, bench, recorded, reentries,
+            vot_trackers)
 
 
 def main(arguments=None):

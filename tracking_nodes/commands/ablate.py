@@ -8,7 +8,8 @@ def add(commands):
         commands, 'ablate', ablate, "run the rows of a paper's ablation, or of the robust "
         "preset's, over several seeds",
         'Runs each row of the ablation that the tracker names, with as many seeds as asked for, '
-        'and prints mean and standard deviation over the seeds.')
+        'and prints mean and standard deviation over the seeds; writes ablation.md, .csv and .tex '
+        'into the folder of each protocol.')
     command.add_argument('--tracker', required=True, metavar='NAME', help='tracker to ablate')
     command.add_argument('--preset', choices=('paper', 'robust'), default='paper',
                          help="whose ablation: the paper's, or the robust preset's with one of "
@@ -21,11 +22,12 @@ def add(commands):
 
 
 def ablate(options):
-    """Run the rows, print their table and write it as `ablation.md`, one per protocol."""
+    """Run the rows, print their table and write it as `ablation.*`, one per protocol."""
     from pathlib import Path
 
     from tracking_nodes.evaluation.ablation import ablation_contenders, seeds_table
     from tracking_nodes.evaluation.contender import parse_contenders
+    from tracking_nodes.evaluation.report.tables import markdown, write_tables
     from tracking_nodes.evaluation.table import headline
 
     [base] = parse_contenders([options.tracker], options.set, shared.runtime(options))
@@ -34,6 +36,6 @@ def ablate(options):
     status, scores = running.run_all([one for row in rows.values() for one in row], options)
     for protocol in running.protocols_of(options):
         table = seeds_table(rows, scores[protocol.name], headline(protocol))
-        Path(options.out, protocol.folder, 'ablation.md').write_text(table + '\n')
-        print(table)
+        write_tables(Path(options.out, protocol.folder), [table])
+        print(markdown(table))
     return status

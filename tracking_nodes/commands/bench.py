@@ -42,7 +42,7 @@ def bench(options):
 
     from tracking_nodes.errors import SettingError
     from tracking_nodes.evaluation.bench import as_json, measure_apart, table
-    from tracking_nodes.evaluation.contender import surroundings
+    from tracking_nodes.evaluation.surroundings import surroundings
     from tracking_nodes.evaluation.results import write_json, write_text
 
     shared.check_frames(options)

@@ -2,12 +2,14 @@
 import sys
 
 from tracking_nodes.commands import options as shared
+from tracking_nodes.evaluation.running.folder_lock import alone
 
 
 def add(commands):
     """Add the subcommand."""
     command = shared.add_command(
-        commands, 'import', import_results, 'put published raw results into a results folder',
+        commands, 'import', alone(import_results),
+        'put published raw results into a results folder',
         'Reads boxes as text (pytracking, pysot, got10k, VOT), MATLAB (OTB) or JSON, finds those '
         'of each sequence by its name, and writes them as results of a tracker, so that every '
         'table, plot and video shows them too.')

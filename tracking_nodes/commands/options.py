@@ -96,9 +96,15 @@ def open_parts(options):
     from tracking_nodes.sequences.excerpt import Excerpt
 
     sequences = open_all(options)
-    if options.frames is None and options.every == 1:
+    if not excerpt(options):
         return sequences
     return [Excerpt(sequence, options.frames, options.every) for sequence in sequences]
+
+
+def excerpt(options):
+    """Return {option: number} of the options of `add_excerpt` that leave frames out."""
+    asked = {'frames': options.frames, 'every': options.every if options.every != 1 else None}
+    return {option: number for option, number in asked.items() if number is not None}
 
 
 def open_all(options):

@@ -2,12 +2,14 @@
 from pathlib import Path
 
 from tracking_nodes.commands import options as shared
+from tracking_nodes.evaluation.running.folder_lock import alone
 
 
 def add(commands):
     """Add the subcommand."""
     command = shared.add_command(
-        commands, 'recorded', recorded, 'score the answers that a bag has of a running node',
+        commands, 'recorded', alone(recorded),
+        'score the answers that a bag has of a running node',
         'For a bag recorded while camera and tracker ran, with ground truth added: pairs each '
         'image with the newest answer that the recorder had by its stamp, as --protocol latency '
         'does for trackers that it runs itself. Writes DIR/latency.')

@@ -23,6 +23,7 @@ def responses(options):
     """Write the figure."""
     from pathlib import Path
 
+    from tracking_nodes.evaluation import results
     from tracking_nodes.evaluation.contender import parse_contenders
     from tracking_nodes.evaluation.response_figure import maps_on_frame, response_figure
     from tracking_nodes.trackers import registry
@@ -48,6 +49,7 @@ def responses(options):
                  for row, tracker in trackers.items()}
         patch = next(iter(found.values()))[0]
         rows[sequence.name] = patch, {row: response for row, (_, response) in found.items()}
-    Path(options.out).parent.mkdir(parents=True, exist_ok=True)
-    response_figure(rows).savefig(options.out, dpi=150)
+    with results.in_one_step(options.out) as partial:
+        response_figure(rows).savefig(partial, format=Path(options.out).suffix[1:] or 'png',
+                                      dpi=150)
     print(options.out)

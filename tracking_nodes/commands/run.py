@@ -45,6 +45,7 @@ def run_contenders(options, peers):
     """
     from tracking_nodes.evaluation.ablation import seeds_table
     from tracking_nodes.evaluation.contender import with_seeds
+    from tracking_nodes.evaluation.report.tables import markdown
     from tracking_nodes.evaluation.table import headline
 
     contenders = contenders_of(options, peers)
@@ -54,7 +55,7 @@ def run_contenders(options, peers):
     status, scores = running.run_all([one for group in groups.values() for one in group], options)
     for protocol in running.protocols_of(options):
         print(f'\n{protocol.name} over the seeds\n'
-              + seeds_table(groups, scores[protocol.name], headline(protocol)))
+              + markdown(seeds_table(groups, scores[protocol.name], headline(protocol))))
     return status
 
 

@@ -64,7 +64,7 @@ def run_all(contenders, options):
                 contenders, shared.open_parts(options), options.out, protocols=protocols,
                 executor=executor(options), variant=options.variant,
                 overwrite=options.overwrite, repetitions=options.repetitions,
-                trials=options.trials)
+                trials=options.trials, excerpt=shared.excerpt(options))
         except BenchmarkError as error:
             sys.stderr.write(f'tracking_benchmark: {error}\n')
             status, scores = 1, error.scores
@@ -75,6 +75,9 @@ def run_all(contenders, options):
             print(f'\n{protocol.name}: {protocol.summary}')
         print(protocol_table(protocol, scores[protocol.name]) if protocol.folder else
               text_table(score_folder(options.out, options.variant)))
+    if options.trials is not None or options.repetitions is not None:
+        print('With --trials or --repetitions these need not be the scores of the whole protocol; '
+              'tracking_benchmark report says what is missing')
     return status, scores
 
 

@@ -3,6 +3,7 @@ import numpy as np
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.contender import Contender, with_seeds
+from tracking_nodes.evaluation.report.tables import Column, Spread, Table
 from tracking_nodes.trackers import registry
 
 
@@ -31,24 +32,27 @@ def ablation_contenders(tracker, values, runtime, seeds, rows=(), preset='paper'
 
 def seeds_table(groups, scores, metrics):
     """
-    Return the table in Markdown: mean and standard deviation over the seeds.
+    Return the `Table` named ablation: mean and standard deviation over the seeds.
 
     :param groups: {row: list of `Contender`}, as from `with_seeds`.
     :param scores: {label: `Scores`} with every contender's label that has results.
     :param metrics: the `Metric`s that are its columns; fps, where there, is a median.
     """
-    lines = [' | '.join(['| row', 'seeds', *(metric.name for metric in metrics)]) + ' |',
-             '|---|---|' + '---|' * len(metrics)]
+    columns = [Column('seeds', 0), *(Column(metric.name, 1 if metric.key == 'fps' else 3)
+                                     for metric in metrics)]
+    rows = []
     for row, members in groups.items():
         found = [scores[member.label].overall for member in members if member.label in scores]
-        cells = [_cell(metric, [values[metric.key] for values in found]) for metric in metrics]
-        lines.append(' | '.join([f'| {row}', str(len(found)), *cells]) + ' |')
-    return '\n'.join(lines)
+        rows.append((row, [len(found), *(_cell(metric, [values[metric.key] for values in found])
+                                         for metric in metrics)]))
+    return Table('ablation', 'mean and standard deviation over the seeds', 'row', tuple(columns),
+                 rows)
 
 
 def _cell(metric, values):
-    if not values:
-        return '-'
+    # A metric that means nothing here, as EAO on short sequences, has no number.
+    if not values or not np.isfinite(values).all():
+        return None
     if metric.key == 'fps':
-        return f'{np.median(values):.1f}'
-    return f'{np.mean(values):.3f} ± {np.std(values):.3f}'
+        return float(np.median(values))
+    return Spread(np.mean(values), np.std(values))

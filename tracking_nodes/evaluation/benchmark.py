@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=None,
-                  variant='visible', overwrite=False, repetitions=None, trials=None):
+                  variant='visible', overwrite=False, repetitions=None, trials=None, excerpt=None):
     """
     Run every contender over every sequence under every protocol, write the results folder.
 
@@ -40,6 +40,8 @@ def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=Non
     :param overwrite: delete what the folder holds of these contenders and protocols first.
     :param repetitions: at most so many repetitions of a trial; None for the protocol's own.
     :param trials: at most so many trials of a sequence, the first of them; None for all.
+    :param excerpt: {option: number} of what the sequences were cut by, 'frames' and 'every', for
+        the records.
     :return: {protocol name: {label: `Scores`}} of all that the folder holds.
     :raises SettingError: the folder holds results that other settings, code or sequences made.
     :raises SequenceError: no protocol fits any sequence, or two sequences have one name.
@@ -47,7 +49,9 @@ def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=Non
     """
     protocols = protocols or [known_protocols.get('ope')]
     cells = make_cells(contenders, protocols, sequences, repetitions, trials)
-    book = Book(folder, cells, dataset_hash(sequences))
+    limits = {'repetitions': repetitions, 'trials': trials, **(excerpt or {})}
+    book = Book(folder, cells, dataset_hash(sequences),
+                {option: number for option, number in limits.items() if number is not None})
     with locked(folder):
         if overwrite:
             for protocol in protocols:
@@ -64,24 +68,25 @@ def run_benchmark(contenders, sequences, folder, *, protocols=None, executor=Non
     return scores
 
 
-def write_scores(folder, protocol, variant):
+def write_scores(folder, protocol, variant, only=None, out=None):
     """
-    Score all that a results folder holds of a protocol and write it there.
+    Score what a results folder holds of a protocol and write it there, or into a folder `out`.
 
+    :param only: names of the sequences that count; None for all.
     :return: {label: `Scores`}.
     """
-    scores = protocol.score(results.StoredResults(Path(folder) / protocol.folder), variant)
+    scores = protocol.score(results.StoredResults(Path(folder) / protocol.folder, only), variant)
     if protocol.folder:
-        results.write_scores(folder, protocol, scores, variant)
+        results.write_scores(out or folder, protocol, scores, variant)
     else:
-        results.write_summary(folder, score_folder(folder, variant), variant)
+        results.write_summary(out or folder, score_folder(folder, variant, only), variant)
     return scores
 
 
-def score_folder(folder, variant):
-    """Return {label: {sequence name: Score}} of all one-pass results of a folder."""
+def score_folder(folder, variant, only=None):
+    """Return {label: {sequence name: Score}} of the one-pass results of a folder."""
     return {label: {name: score_stored(folder, label, name, variant) for name in names}
-            for label, names in results.stored(folder).items()}
+            for label, names in results.stored(folder, only).items()}
 
 
 def score_stored(folder, label, name, variant):

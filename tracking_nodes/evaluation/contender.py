@@ -1,7 +1,6 @@
 """A tracker as it enters a benchmark: under a label, with its settings, on a device."""
 from dataclasses import asdict, dataclass, field, replace
 import hashlib
-from importlib import metadata
 import inspect
 from pathlib import Path
 import platform
@@ -11,6 +10,7 @@ import cv2
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation.peers import PEERS
+from tracking_nodes.evaluation.surroundings import gpu_versions
 from tracking_nodes.parameters import specs
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
@@ -67,14 +67,19 @@ class Contender:
                 'runtime': asdict(self.runtime), 'code': code}
 
     def place(self):
-        """Return the model of the GPU or CPU it computes on here, once created, and threads."""
+        """
+        Return what it computes on here, once created.
+
+        :return: 'device', the model of the GPU or CPU; 'threads'; of a GPU 'cuda' and 'driver'.
+        """
         # A tracker that has not even loaded PyTorch, as OpenCV's, computes on the CPU.
         if self.tracker in PEERS or 'torch' not in sys.modules:
             return {'device': _cpu_name(), 'threads': cv2.getNumThreads()}
         from tracking_nodes.nn import device
 
-        return {'device': device.device_name(self.runtime.device) or _cpu_name(),
-                'threads': device.threads()}
+        gpu = device.device_name(self.runtime.device)
+        return {'device': gpu or _cpu_name(), 'threads': device.threads(),
+                **(gpu_versions() if gpu else {})}
 
     def _class(self):
         return PEERS.get(self.tracker) or registry.tracker_class(self.tracker)
@@ -165,16 +170,3 @@ def _cpu_name():
         return platform.processor() or platform.machine()
     names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
     return names[0] if names else platform.machine()
-
-
-def surroundings():
-    """Return versions and machine, for the record; it does not decide whether results mix."""
-    known = {}
-    for name in ('tracking_nodes', 'torch', 'torchvision', 'numpy', 'opencv-python',
-                 'opencv-python-headless', 'opencv-contrib-python',
-                 'opencv-contrib-python-headless'):
-        try:
-            known[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {'python': platform.python_version(), 'machine': platform.platform(), **known}

@@ -19,7 +19,9 @@ A `_run.json` is written last: where it exists, its run is complete. It holds al
 to score again, so a results folder can be read without the videos.
 """
 from collections.abc import Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -75,9 +77,13 @@ class StoredResults(Mapping):
     A tracker is read each time it is asked for, so that only one is in memory.
     """
 
-    def __init__(self, folder):
-        """Look what there is; a folder that does not exist holds nothing."""
-        self.folder, self._files = Path(folder), stored(folder)
+    def __init__(self, folder, only=None):
+        """
+        Look what there is; a folder that does not exist holds nothing.
+
+        :param only: names of the sequences that count; None for all.
+        """
+        self.folder, self._files = Path(folder), stored(folder, only)
 
     def __getitem__(self, tracker):
         found = {}
@@ -189,15 +195,19 @@ def read_boxes(path):
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 
-def stored(folder):
+def stored(folder, only=None):
     """
     Return {tracker: [name, ...]} of all complete results of a folder, sorted.
 
     A name is that of the sequence in one-pass evaluation, else as from `file_name`.
+
+    :param only: names of the sequences that count; None for all.
     """
     found = {}
     for path in sorted(Path(folder).glob(f'*/*{_RECORD}')):
-        found.setdefault(path.parent.name, []).append(path.name[:-len(_RECORD)])
+        name = path.name[:-len(_RECORD)]
+        if only is None or _sequence_of(path, name) in only:
+            found.setdefault(path.parent.name, []).append(name)
     return found
 
 
@@ -222,13 +232,12 @@ def forget_one(folder, tracker, name):
 
 
 def remove_partial_files(folder):
-    """
-    Delete what writers that were killed have left below a results folder.
-
-    Call it only while nobody writes there.
-    """
-    for path in Path(folder).rglob(f'.*{_PARTIAL}'):
-        path.unlink()
+    """Delete what writers that were killed have left below a results folder."""
+    for path in Path(folder).rglob(f'.*{_PARTIAL}*'):
+        # A writer that lives may be done with it by now.
+        with suppress(FileNotFoundError), path.open('rb') as file:
+            if _held(file):
+                path.unlink()
 
 
 def write_summary(folder, scores, variant):
@@ -257,16 +266,16 @@ def write_summary(folder, scores, variant):
     write_json(Path(folder) / 'summary.json', summary)
 
 
-def write_scores(folder, protocol, scores, variant):
+def write_scores(folder, protocol, scores, variant, name='metrics.json'):
     """
-    Write `metrics.json` of a protocol into its folder.
+    Write `metrics.json`, or a file of another name, of a protocol into its folder.
 
     :param folder: the results folder.
     :param protocol: the `Protocol`.
     :param scores: {tracker: `Scores`}, as from `protocol.score`.
     :param variant: key of `metrics.VARIANTS` they were scored with.
     """
-    write_json(Path(folder) / protocol.folder / 'metrics.json', {
+    write_json(Path(folder) / protocol.folder / name, {
         'protocol': protocol.name, 'options': protocol.options(), 'variant': variant,
         'metrics': [asdict(metric) for metric in protocol.metrics],
         'trackers': {tracker: one.as_dict() for tracker, one in scores.items()}})
@@ -279,14 +288,52 @@ def write_json(path, content):
 
 def write_text(path, text):
     """Write a file in one step, so that a reader never sees half of it, not after a crash."""
+    with in_one_step(path) as partial:
+        partial.write_text(text)
+
+
+@contextmanager
+def in_one_step(path, suffix=''):
+    """
+    Yield the path to write a file to, which becomes `path` at the end, and nothing after an error.
+
+    Until then it is locked, so that a benchmark that begins in the folder leaves it alone.
+
+    :param path: of the file; its folder is made when missing.
+    :param suffix: that the path to write to has to have, as '.mp4'.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.name}.{os.getpid()}{_PARTIAL}')
-    with partial.open('w') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    partial = path.with_name(f'.{path.name}.{os.getpid()}{_PARTIAL}{suffix}')
+    with partial.open('wb') as file:
+        try:
+            _held(file)
+            yield partial
+            os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def _held(file):
+    """Take an open file for this process, and return whether no other has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sequence_of(path, name):
+    """Return the sequence of a record; only the record tells where its name ends."""
+    if '.' not in name:
+        return name
+    try:
+        return json.loads(path.read_text()).get('sequence', name)
+    except (OSError, ValueError) as error:
+        raise TrackingError(f'{path} cannot be read ({error}); delete it and run it again'
+                            ) from error
 
 
 def _rows(values):

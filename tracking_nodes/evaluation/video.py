@@ -1,10 +1,9 @@
 """A sequence as a video with ground truth and results drawn on it."""
-from pathlib import Path
-
 import cv2
 import numpy as np
 
 from tracking_nodes.errors import TrackingError
+from tracking_nodes.evaluation import results
 from tracking_nodes.evaluation.run import FAILED, SKIPPED, STARTED
 from tracking_nodes.geometry import iou
 
@@ -27,8 +26,11 @@ def write_video(path, sequence, runs):
         if len(run.boxes) != len(sequence):
             raise TrackingError(f'{label} has {len(run.boxes)} boxes for the {len(sequence)} '
                                 f'frames of {sequence.name}; were other frames run?')
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with results.in_one_step(path, '.mp4') as partial:
+        _write_frames(partial, sequence, runs)
+
+
+def _write_frames(path, sequence, runs):
     writer, size = None, None
     try:
         for index, image in enumerate(sequence.images()):

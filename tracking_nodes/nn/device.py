@@ -58,6 +58,11 @@ def device_name(name):
     return torch.cuda.get_device_name(device) if device.type == 'cuda' else ''
 
 
+def cuda_version():
+    """Return the version of CUDA that PyTorch was built for, or None."""
+    return torch.version.cuda
+
+
 def side_stream(device):
     """
     Return a new stream beside the one that a GPU computes on otherwise; None on a CPU.

@@ -32,7 +32,7 @@ class OnePass(Protocol):
         return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
 
     def _score_tracker(self, sequences, variant):
-        rows = {name: self._score_sequence(trials, variant)
+        rows = {name: self.score_sequence(trials, variant)
                 for name, trials in sequences.items()}
         values = {name: row.values for name, row in rows.items()}
         success, precision = (np.mean([getattr(row, curve) for row in rows.values()], axis=0)
@@ -47,7 +47,7 @@ class OnePass(Protocol):
             **_normalised_precision(list(rows.values())),
             **({'reliability': curve} if curve else {})})
 
-    def _score_sequence(self, trials, variant):
+    def score_sequence(self, trials, variant):
         """Return the `Score` of one sequence from {trial name: `Result`}."""
         result, = trials.values()
         return score_result(result, variant)

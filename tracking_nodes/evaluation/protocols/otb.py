@@ -33,7 +33,8 @@ class _ManyPasses(OnePass):
     def folder(self):
         return self.name
 
-    def _score_sequence(self, trials, variant):
+    def score_sequence(self, trials, variant):
+        """Return the `Score` of one sequence from {trial name: `Result`}, of all their frames."""
         overlaps, errors, seen, seconds = [], [], [], []
         for result in trials.values():
             rows = slice(result.trial.first, result.trial.last + 1)

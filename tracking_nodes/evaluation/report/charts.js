@@ -126,6 +126,13 @@ function drawPlot(parent, plot, visible, width = 480, height = 320) {
     node(drawn.svg, 'line', {class: 'diagonal', x1: drawn.x(0), y1: drawn.y(0), x2: drawn.x(1),
       y2: drawn.y(1)});
   }
+  for (const [row, [low, high, words]] of (plot.spans ?? []).entries()) {
+    node(drawn.svg, 'rect', {class: 'span', x: drawn.x(low), y: PAD.top,
+      width: drawn.x(high) - drawn.x(low), height: drawn.bottom - PAD.top});
+    const right = drawn.x(low) > width * 0.7;
+    node(drawn.svg, 'text', {x: drawn.x(low) + (right ? -3 : 3), y: drawn.bottom - 5 - 14 * row,
+      'text-anchor': right ? 'end' : 'start'}, words);
+  }
   for (const label of shown) {
     const index = report.labels.indexOf(label);
     const [xs, ys] = plot.series[label];

@@ -1,25 +1,36 @@
 """The tables of a report, from what was scored."""
 from tracking_nodes.evaluation.metrics import mean_values, METRICS, VARIANTS
-from tracking_nodes.evaluation.report import one_pass
+from tracking_nodes.evaluation.report import readings
 from tracking_nodes.evaluation.report.speed import SPEED
 from tracking_nodes.evaluation.report.tables import Column, Table
 
-# What tables by sequence and by tag show, where a protocol has it.
+# What tables by sequence show, where a protocol has it.
 BY_SEQUENCE = ('auc', 'ao', 'f_score', 'accuracy', 'failures', 'nt2f', 'failure_auc',
                'calibration_error')
-BY_TAG = ('accuracy_pooled', 'failure_rate')
 # These numbers are large: pixels, milliseconds, rates.
 _ONE_DIGIT = {'cle', 'fps', 'fps_got10k', 'lost', 'age_mean', 'age_p50', 'age_p95', 'age_max',
               'losses', 'losses_missed', 'lost_delay'}
 
 
-def overall(scored):
-    """Return trackers x metrics of a protocol, best tracker first."""
-    return Table(
-        f'{_file(scored)}_overall', f'{scored.name}: {scored.summary}', 'tracker',
-        tuple(_column(metric) for metric in scored.metrics),
-        [(label, [scored.trackers[label]['overall'].get(metric.key) for metric in scored.metrics])
-         for label in scored.labels])
+def overall(scored, covered, notes=(), which=''):
+    """
+    Return trackers x metrics of a protocol, best tracker first.
+
+    :param scored: `Scored`.
+    :param covered: {tracker: `Covered`}; how many trials were run of those wanted is shown where
+        the protocol wants several of a sequence.
+    :param notes: lines of text that belong to the table.
+    :param which: of all sequences these are, for the title.
+    """
+    title = f'{scored.name}: {scored.summary}{f"; {which}" if which else ""}'
+    return _of_trackers(scored, f'{_file(scored)}_overall', title, covered, notes, True)
+
+
+def each_on_its_own(scored, covered, notes=()):
+    """Return the same of trackers with different sequences, of which none is marked as best."""
+    return _of_trackers(scored, f'{_file(scored)}_each_on_its_own',
+                        f'{scored.name}: each tracker on all sequences that it has', covered,
+                        notes, False)
 
 
 def by_sequence(scored):
@@ -29,28 +40,23 @@ def by_sequence(scored):
 
 
 def by_tag(scored):
-    """Return tags of frames x trackers, a table for each of `BY_TAG`; none without tags."""
+    """Return tags of frames x trackers, a table for each metric that tags have; none without."""
     rows = {label: scored.trackers[label].get('tags', {}) for label in scored.labels}
-    return _by(scored, rows, BY_TAG, 'tag', sorted({tag for row in rows.values() for tag in row}))
+    return _by(scored, rows, [metric.key for metric in scored.metrics], 'tag',
+               sorted({tag for row in rows.values() for tag in row}))
 
 
 def by_attribute(scored, members):
     """
-    Return attributes x trackers of AUC: the mean over the sequences with the attribute.
+    Return attributes x trackers, a table for each of `readings.ATTRIBUTE_KEYS`.
 
-    :param scored: `Scored` of one-pass evaluation.
+    A number is the mean over the sequences with the attribute.
+
+    :param scored: `Scored` of a protocol that is judged by success and precision.
     :param members: {attribute: names of sequences}.
     """
-    rows = []
-    for attribute, names in members.items():
-        parts = [[entry['sequences'][name]['auc'] for name in names if name in entry['sequences']]
-                 for entry in (scored.trackers[label] for label in scored.labels)]
-        rows.append((f'{attribute} ({len(names)})', [
-            mean_values([{'auc': value} for value in part])['auc'] if part else None
-            for part in parts]))
-    return Table(f'{_file(scored)}_attributes',
-                 'success AUC by attribute (number of sequences)', 'attribute',
-                 _competitors(scored.labels, _metric('auc')), rows, across=True)
+    return [_attribute_table(scored, members, _metric(key))
+            for key in readings.ATTRIBUTE_KEYS if members and scored.has(key)]
 
 
 def speed(numbers, labels):
@@ -60,13 +66,48 @@ def speed(numbers, labels):
                  [(label, [numbers[label][metric.key] for metric in SPEED]) for label in labels])
 
 
-def variants(numbers, labels):
-    """Return trackers x variants side by side, a table per metric that a variant changes."""
+def variants(scored, numbers):
+    """
+    Return trackers x variants side by side, a table per metric that a variant changes.
+
+    :param numbers: as from `readings.variants`; {} for a protocol without.
+    """
+    place = '' if scored.name == 'ope' else f'{_file(scored)}_'
     return [Table(
-        f'variants_{metric.key}', f'{metric.name} by variant', 'tracker',
+        f'{place}variants_{metric.key}', f'{scored.name}: {metric.name} by variant', 'tracker',
         tuple(Column(variant, 3, True) for variant in VARIANTS),
         [(label, [numbers[label][variant][metric.key] for variant in VARIANTS])
-         for label in labels]) for metric in map(_metric, one_pass.VARIANT_KEYS)]
+         for label in scored.labels])
+        for metric in map(_metric, readings.VARIANT_KEYS) if numbers and scored.has(metric.key)]
+
+
+def _attribute_table(scored, members, metric):
+    rows = []
+    for attribute, names in members.items():
+        parts = [[scored.trackers[label]['sequences'][name][metric.key] for name in names
+                  if name in scored.trackers[label]['sequences']] for label in scored.labels]
+        rows.append((f'{attribute} ({len(names)})', [
+            mean_values([{metric.key: value} for value in part])[metric.key] if part else None
+            for part in parts]))
+    suffix = '' if metric.key == 'auc' else f'_{metric.key}'
+    return Table(f'{_file(scored)}_attributes{suffix}',
+                 f'{scored.name}: {metric.name} by attribute (number of sequences)', 'attribute',
+                 _competitors(scored.labels, metric), rows, across=True)
+
+
+def _of_trackers(scored, file, title, covered, notes, compete):
+    # One trial of each sequence is what the number of sequences says already.
+    several = any(wanted > 1 for one in covered.values() for _, wanted in one.trials.values())
+    columns = [Column('sequences', 0), *[Column('trials', 0), Column('of', 0)] * several]
+    columns += [metric_column(metric, compete) for metric in scored.metrics]
+    rows = []
+    for label in scored.labels:
+        entry = scored.trackers[label]
+        extent = [len(entry['sequences']),
+                  *(covered[label].count(entry['sequences']) if several else ())]
+        rows.append((label, extent + [entry['overall'].get(metric.key)
+                                      for metric in scored.metrics]))
+    return Table(file, title, 'tracker', tuple(columns), rows, notes=tuple(notes))
 
 
 def _by(scored, rows, keys, what, names):
@@ -84,13 +125,19 @@ def _metric(key):
 
 
 def _competitors(labels, metric):
-    digits = _column(metric).digits
+    digits = metric_column(metric).digits
     return tuple(Column(label, digits, metric.higher_is_better) for label in labels)
 
 
-def _column(metric):
+def metric_column(metric, compete=True, group=''):
+    """
+    Return the `Column` of a metric.
+
+    :param compete: whether the best value is marked.
+    :param group: as of `Column`.
+    """
     return Column(metric.name, 1 if metric.key in _ONE_DIGIT else 3,
-                  metric.higher_is_better)
+                  metric.higher_is_better if compete else None, group)
 
 
 def _file(scored):

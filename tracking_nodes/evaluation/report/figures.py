@@ -5,6 +5,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 import numpy as np
 
+from tracking_nodes.evaluation import results
+
 # Colour and dashes by the tracker's number; the page uses the same.
 PALETTE = tuple(to_hex(colour) for colour in colormaps['tab10'](range(10)))
 # In units of a line's width, as SVG has it: full, dashed, dash-dotted, dotted.
@@ -35,6 +37,10 @@ def draw(plot, labels):
                       marker='o' if plot.diagonal else None, markersize=4)
     if plot.diagonal:
         axes.axline((0, 0), (1, 1), color='grey', linestyle='dotted', linewidth=1)
+    for row, (low, high, words) in enumerate(plot.spans):
+        axes.axvspan(low, high, color='grey', alpha=0.12, linewidth=0)
+        axes.text(low, 0.01 + 0.04 * row, words, transform=axes.get_xaxis_transform(),
+                  fontsize='x-small')
     axes.set(title=plot.title, xlabel=plot.x_label, ylabel=plot.y_label)
     axes.margins(0.15 if plot.marks else 0)
     if plot.log_x:
@@ -53,11 +59,11 @@ def draw(plot, labels):
 
 def save(plots, folder, labels, suffixes=('svg', 'png')):
     """Write each `Plot` as NAME.svg and NAME.png into a folder, made when missing."""
-    folder.mkdir(parents=True, exist_ok=True)
     for plot in plots:
         figure = draw(plot, labels)
         for suffix in suffixes:
-            figure.savefig(folder / f'{plot.name}.{suffix}', dpi=150)
+            with results.in_one_step(folder / f'{plot.name}.{suffix}') as partial:
+                figure.savefig(partial, format=suffix, dpi=150)
 
 
 def _line_style(index):

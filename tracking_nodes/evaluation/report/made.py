@@ -1,8 +1,9 @@
 """Exactly what was run: what the records of the results say, by tracker."""
 
-# Keys of a record that the page shows elsewhere, or that name the record itself.
+# Keys of a record that the page shows elsewhere, that name the record itself, or that have a
+# value of every frame.
 _ELSEWHERE = {'label', 'sequence', 'attributes', 'truth', 'image_size', 'polygons', 'trial',
-              'scored'}
+              'scored', 'stamps', 'tags', 'values', 'limits'}
 
 
 def what_was_run(records):
@@ -15,11 +16,15 @@ def what_was_run(records):
     values = {}
     for tracker, sequence, record in records:
         own = values.setdefault(tracker, {})
-        for key, value in _flat({key: value for key, value in record.items()
-                                 if key not in _ELSEWHERE}):
+        for key, value in _flat(of_a_run(record)):
             own.setdefault(key, {}).setdefault(str(value), []).append(sequence)
     return {tracker: [line for key, found in own.items() for line in _lines(key, found)]
             for tracker, own in values.items()}
+
+
+def of_a_run(record):
+    """Return what a record says of how its run was made."""
+    return {key: value for key, value in record.items() if key not in _ELSEWHERE}
 
 
 def _lines(key, found):

@@ -19,10 +19,12 @@ function showPlots() {
 }
 
 function showAttribute() {
-  if (!byId('attribute-plot')) return;
-  byId('attribute-plot').replaceChildren();
-  for (const plot of report.attributes[byId('attribute').selectedIndex]) {
-    drawPlot(byId('attribute-plot'), plot, chosen.trackers);
+  for (const parent of document.querySelectorAll('[data-attributes]')) {
+    parent.replaceChildren();
+    const choice = parent.closest('.part').querySelector('.attribute').selectedIndex;
+    for (const plot of report.attributes[parent.dataset.attributes][choice]) {
+      drawPlot(parent, plot, chosen.trackers);
+    }
   }
 }
 
@@ -61,7 +63,9 @@ function listen() {
     showPlots();
     showSequence();
   });
-  byId('attribute')?.addEventListener('change', showAttribute);
+  for (const choice of document.querySelectorAll('.attribute')) {
+    choice.addEventListener('change', showAttribute);
+  }
   byId('sequence').addEventListener('change', event => openSequence(event.target.value));
   byId('trial').addEventListener('change', event => {
     viewer.trial = event.target.value;

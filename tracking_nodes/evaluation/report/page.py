@@ -15,7 +15,7 @@ from tracking_nodes.evaluation.run import FAILED
 _SCRIPTS = ('charts.js', 'viewer.js', 'page.js')
 
 
-def render(parts, labels, extras, sequences):
+def render(parts, labels, extras, sequences, subset=''):
     """
     Return the page.
 
@@ -23,6 +23,7 @@ def render(parts, labels, extras, sequences):
     :param labels: all trackers of the report in order, which decides their colours.
     :param extras: an `Extras`.
     :param sequences: {name: `Embedded`}.
+    :param subset: name of the part of the results that the page is of, '' for all of them.
     :return: HTML; names of trackers and sequences are escaped wherever they stand.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -31,10 +32,9 @@ def render(parts, labels, extras, sequences):
     colours = [PALETTE[index % len(PALETTE)] for index in range(len(labels))]
     dashes = [DASHES[index // len(PALETTE) % len(DASHES)] for index in range(len(labels))]
     return environment.from_string(_file('page.html')).render(
-        parts=parts, labels=labels, colours=colours, dashes=dashes, rules=VARIANTS,
+        parts=parts, labels=labels, subset=subset, colours=colours, dashes=dashes, rules=VARIANTS,
         sequences=list(sequences), frames=sum(part.frames for part in sequences.values()),
-        attributes=list(extras.attributes),
-        speed=extras.speed, speed_metrics=SPEED, variants=extras.variants, made=extras.made,
+        speed=extras.speed, speed_metrics=SPEED, made=extras.made,
         css=_file('page.css'), js='\n'.join(map(_file, _SCRIPTS)),
         images={name: script_json(part.images) for name, part in sequences.items()},
         tracks={name: packed(part.tracks) for name, part in sequences.items()},
@@ -42,7 +42,8 @@ def render(parts, labels, extras, sequences):
             'labels': labels, 'colours': colours, 'dashes': dashes, 'failed': FAILED,
             'protocols': [part.name for part in parts], 'sequences': list(sequences),
             'plots': {part.name: [asdict(plot) for plot in part.plots] for part in parts},
-            'attributes': [list(map(asdict, both)) for both in extras.attributes.values()],
+            'attributes': {part.name: [list(map(asdict, both))
+                                       for both in part.attributes.values()] for part in parts},
             'speed': asdict(extras.speed_plot) if extras.speed_plot else None}))
 
 

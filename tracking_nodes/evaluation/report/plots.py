@@ -3,8 +3,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tracking_nodes.evaluation.measures.reset import EAO_INTERVALS
 from tracking_nodes.evaluation.metrics import METRICS, PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS
-from tracking_nodes.evaluation.report import one_pass
+from tracking_nodes.evaluation.report import readings
 from tracking_nodes.evaluation.report.tracks import numbers as rounded
 
 # The number that a curve's legend shows, and by which its trackers are ordered: the first that
@@ -33,7 +34,8 @@ class Plot:
     equal length. numbers: {tracker: number beside its name}; empty for none. marks: points with
     names instead of lines. x_range, y_range: (low, high), or None for what the data need.
     log_x: x is logarithmic. flip_x: x grows to the left, as ranks do. diagonal: the line y = x is
-    drawn too, and a dot for each point of a line.
+    drawn too, and a dot for each point of a line. spans: (low, high, words) of stretches of x that
+    are marked.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Plot:
     log_x: bool = False
     flip_x: bool = False
     diagonal: bool = False
+    spans: tuple = ()
 
 
 def protocol_plots(scored):
@@ -59,27 +62,26 @@ def protocol_plots(scored):
     return plots + [_ranking(scored, keys[key]) for key in RANKINGS if key in keys]
 
 
-def attribute_plots(curves, members, labels):
+def attribute_plots(scored, rows):
     """
     Return a success and a precision plot per attribute, as in the papers of OTB.
 
-    :param curves: {tracker: {sequence: curves}}, as from `one_pass.sequence_curves`.
-    :param members: {attribute: names of sequences}.
-    :param labels: the trackers in order.
+    :param scored: a `Scored`, for its variant and the order of its trackers.
+    :param rows: as from `readings.readings`.
     :return: {attribute with its number of sequences: [`Plot`, `Plot`]}.
     """
     found = {}
-    for attribute, names in members.items():
-        means = one_pass.attribute_curves(curves, names)
+    for attribute, names in readings.attributes(rows).items():
+        means = readings.attribute_curves(rows, names, scored.variant)
         words = f'{attribute} ({len(names)} sequences)'
-        lines = [{label: means[label][kind] for label in labels if label in means}
+        lines = [{label: means[label][kind] for label in scored.labels if label in means}
                  for kind in (0, 1)]
         found[words] = [
-            Plot(f'success_{attribute}', f'Success on {words}', 'overlap threshold',
+            Plot(f'success_{attribute}', f'Success on {words}, {scored.name}', 'overlap threshold',
                  'share of frames', _lines(SUCCESS_THRESHOLDS, lines[0]),
                  {label: float(line.mean()) for label, line in lines[0].items()},
                  x_range=(0, 1), y_range=(0, 1)),
-            Plot(f'precision_{attribute}', f'Precision on {words}',
+            Plot(f'precision_{attribute}', f'Precision on {words}, {scored.name}',
                  'centre error threshold, pixels', 'share of frames',
                  _lines(PRECISION_THRESHOLDS, lines[1]),
                  {label: float(line[20]) for label, line in lines[1].items()},
@@ -100,13 +102,20 @@ def speed_plot(scored, numbers):
                 {label: ([x], [y]) for label, (x, y) in points.items()}, marks=True, log_x=True)
 
 
-def overlap_plot(sequence, overlaps):
-    """Return overlap over time on one sequence, from {tracker: (N,) IoU per frame}."""
-    return Plot(sequence, f'Overlap on {sequence}', 'frame', 'overlap (IoU)',
+def overlap_plot(sequence, overlaps, where='', measure='IoU'):
+    """
+    Return overlap over time on one sequence.
+
+    :param overlaps: {tracker: (N,) overlap per frame}.
+    :param where: protocol and trial, for the title.
+    :param measure: of the overlap.
+    """
+    title = ', '.join(filter(None, (f'Overlap on {sequence}', where)))
+    return Plot(sequence, title, 'frame', f'overlap ({measure})',
                 {label: (np.arange(len(values)).tolist(), rounded(values, 3))
                  for label, values in overlaps.items()},
-                {label: float(np.nanmean(values)) for label, values in overlaps.items()},
-                y_range=(0, 1))
+                {label: float(np.nanmean(values)) for label, values in overlaps.items()
+                 if not np.isnan(values).all()}, y_range=(0, 1))
 
 
 def _curve_keys(scored):
@@ -132,7 +141,18 @@ def _curve(scored, key):
                 {label: (curve['x'], curve['y']) for label, curve in curves.items()},
                 {label: value for label, value in numbers.items() if value is not None},
                 marks=points, x_range=(0, 1) if promise else None,
-                y_range=(0, 1) if shares else None, diagonal=promise)
+                y_range=(0, 1) if shares else None, diagonal=promise,
+                spans=_intervals(curves) if key == 'eao' else ())
+
+
+def _intervals(curves):
+    """Return the stretches of lengths that each year's EAO averages, as far as curves reach."""
+    longest = max(max(curve['x']) for curve in curves.values())
+    years = {}
+    for year, limits in EAO_INTERVALS.items():
+        years.setdefault(limits, []).append(year[len('vot'):])
+    return tuple((low, min(high, longest), f'EAO {"/".join(names)}')
+                 for (low, high), names in years.items() if low < longest)
 
 
 def _against(scored, name, title, across, up):

@@ -10,7 +10,7 @@ def stored_runs(scored):
     :return: {sequence: {trial: [trackers]}}, sorted; trial '' where a sequence has one only.
     """
     found = {name: {} for name in scored.sequences}
-    for tracker, stems in results.stored(scored.folder).items():
+    for tracker, stems in results.stored(scored.folder, found).items():
         for stem in stems:
             name, trial = _split(stem, found)
             if name is not None and tracker in scored.trackers:

@@ -7,8 +7,9 @@ from tracking_nodes.errors import TrackingError
 from tracking_nodes.evaluation import protocols, results
 from tracking_nodes.evaluation.metrics import (Metric, NORMALISED_THRESHOLDS,
                                                PRECISION_THRESHOLDS, SUCCESS_THRESHOLDS)
+from tracking_nodes.evaluation.same_sequences import common, differences
 
-_FILE = 'metrics.json'
+_FILE, _COMMON_FILE = 'metrics.json', 'metrics_common.json'
 _EMPTY = ('{} holds no results; nothing was run to its end. Give the --out folder of '
           'tracking_benchmark run')
 
@@ -18,14 +19,15 @@ class Scored:
     """
     The scores of one protocol.
 
-    name, summary: of the protocol. folder: where its results lie. variant: key of
-    `metrics.VARIANTS`. metrics: the `Metric`s that any tracker has a number for. trackers:
-    {label: `Scores` as a dictionary}.
+    name, summary: of the protocol. folder: where its results lie. out: where what is made of them
+    is written. variant: key of `metrics.VARIANTS`. metrics: the `Metric`s that any tracker has a
+    number for. trackers: {label: `Scores` as a dictionary}.
     """
 
     name: str
     summary: str
     folder: Path
+    out: Path
     variant: str
     metrics: tuple
     trackers: dict
@@ -38,6 +40,16 @@ class Scored:
     def has(self, key):
         """Return whether any tracker has a number for this metric."""
         return any(metric.key == key for metric in self.metrics)
+
+    @property
+    def protocol(self):
+        """The `Protocol`, as far as scoring needs it."""
+        return _protocol(self.name.replace(':', '_'))
+
+    @property
+    def by_tracker(self):
+        """{tracker: names of the sequences it was scored on}, best tracker first."""
+        return {label: list(self.trackers[label]['sequences']) for label in self.labels}
 
     @property
     def sequences(self):
@@ -63,21 +75,53 @@ def protocols_in(folder):
     return found
 
 
-def read_scored(folder):
+def read_scored(folder, out=None):
     """
     Return the scores of every protocol that a results folder holds, one-pass evaluation first.
 
     :param folder: a results folder.
+    :param out: the folder that its scores were written into, when another.
     :return: list of `Scored`, at least one.
     :raises TrackingError: it holds no results, or a file cannot be read.
     """
-    folder = Path(folder)
-    paths = [path for path in (folder / _FILE, *sorted(folder.glob(f'*/{_FILE}')))
-             if path.is_file()]
-    found = [scored for scored in map(_read, paths) if scored.trackers]
+    folder, out = Path(folder), Path(out or folder)
+    paths = [path for path in (out / _FILE, *sorted(out.glob(f'*/{_FILE}'))) if path.is_file()]
+    found = [scored for scored in (_read(path, folder / path.parent.relative_to(out))
+                                   for path in paths) if scored.trackers]
     if not found:
         raise TrackingError(_EMPTY.format(folder))
     return found
+
+
+def read_compared(folder):
+    """
+    Return the `Scored` that a report compared trackers by, from its folder of one protocol.
+
+    :raises TrackingError: there is none, or it cannot be read.
+    """
+    shared = folder / _COMMON_FILE
+    return _read(shared if shared.is_file() else folder / _FILE, folder)
+
+
+def on_common_sequences(scored):
+    """
+    Return the scores over the sequences that all trackers have, and write them.
+
+    :param scored: a `Scored`.
+    :return: a `Scored`, the same where all trackers have the same sequences; None where they have
+        none in common.
+    """
+    (scored.out / _COMMON_FILE).unlink(missing_ok=True)
+    if not differences(scored.by_tracker):
+        return scored
+    names = common(scored.by_tracker)
+    if not names:
+        return None
+    protocol = scored.protocol
+    scores = protocol.score(results.StoredResults(scored.folder, names), scored.variant)
+    root = scored.out.parent if protocol.folder else scored.out
+    results.write_scores(root, protocol, scores, scored.variant, _COMMON_FILE)
+    return _read(scored.out / _COMMON_FILE, scored.folder)
 
 
 def _protocol(folder_name):
@@ -90,7 +134,7 @@ def _protocol(folder_name):
     return None
 
 
-def _read(path):
+def _read(path, folder):
     try:
         content = json.loads(path.read_text())
         trackers = content['trackers'] if 'protocol' in content else {
@@ -101,8 +145,8 @@ def _read(path):
         known = tuple(metric for metric in declared if any(
             entry['overall'].get(metric.key) is not None for entry in trackers.values()))
         name = content.get('protocol', 'ope')
-        return Scored(name, protocols.summary(name.partition(':')[0]), path.parent,
-                      content['variant'], known, trackers)
+        return Scored(name, protocols.summary(name.partition(':')[0]), folder,
+                      path.parent, content['variant'], known, trackers)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrackingError(f'{path} cannot be read ({error}); score the folder again with '
                             'tracking_benchmark report') from error

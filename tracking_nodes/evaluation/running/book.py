@@ -32,17 +32,20 @@ class Book:
     failures: list of `Failure`.
     """
 
-    def __init__(self, folder, cells, dataset):
+    def __init__(self, folder, cells, dataset, limits=None):
         """
         Open the book; nothing is written yet.
 
         :param folder: the results folder.
         :param cells: list of `Cell` that results are expected of.
         :param dataset: hash of all sequences, for the records.
+        :param limits: {option: number} of what the command left out, for the records. Fewer
+            trials leave each of them as it is, and fewer frames make another fingerprint, so
+            limits do not decide what may be mixed.
         :raises SettingError: a contender has an unknown setting.
         """
         self.failures = []
-        self._folder, self._dataset = Path(folder), dataset
+        self._folder, self._dataset, self._limits = Path(folder), dataset, limits or {}
         self._cells, self._weights, self._threads, self._fingerprints = cells, {}, {}, {}
         by_place = {self._place(cell.protocol, cell.contender.label): cell for cell in cells}
         self._records = {place: _made_by(cell) for place, cell in by_place.items()}
@@ -98,7 +101,7 @@ class Book:
         record = {'label': label, 'sequence': cell.sequence.name,
                   'attributes': list(cell.sequence.attributes),
                   'fingerprint': self._fingerprint(cell.sequence),
-                  'made_by': self._made_by(cell),
+                  'made_by': self._made_by(cell), 'limits': self._limits,
                   'made_with': {**outcome.made_with, 'dataset': self._dataset}}
         results.write_result(place.parent, label, name, results.Result.of(
             outcome.run, cell.sequence, record, trial))

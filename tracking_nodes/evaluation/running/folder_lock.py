@@ -1,6 +1,7 @@
 """One benchmark at a time writes into a results folder."""
 from contextlib import contextmanager
 import fcntl
+from functools import wraps
 from pathlib import Path
 
 from tracking_nodes.errors import SettingError
@@ -24,3 +25,13 @@ def locked(folder):
             raise SettingError(f'another benchmark is writing into {folder}; wait for it, or '
                                'give a new folder') from error
         yield
+
+
+def alone(command):
+    """Return a subcommand that holds the folder `--out` while it runs, as a benchmark does."""
+    @wraps(command)
+    def held(options):
+        with locked(options.out):
+            return command(options)
+
+    return held

@@ -3,9 +3,10 @@ from dataclasses import dataclass, field
 import time
 import traceback
 
-from tracking_nodes.evaluation.contender import Contender, surroundings
+from tracking_nodes.evaluation.contender import Contender
 from tracking_nodes.evaluation.protocols.base import Protocol, Trial
 from tracking_nodes.evaluation.run import Run
+from tracking_nodes.evaluation.surroundings import surroundings
 from tracking_nodes.nn.loaded import collected
 from tracking_nodes.sequences.sequence import Sequence
 
