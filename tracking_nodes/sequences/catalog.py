@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.bag_file import BAG_SUFFIXES
-from tracking_nodes.sequences.bags import BagSequence
+from tracking_nodes.sequences.bags import bag_name, bag_targets, BagSequence
 from tracking_nodes.sequences.ground_truth import read_text
 from tracking_nodes.sequences.layouts import find_layout, LAYOUTS
 from tracking_nodes.sequences.layouts.layout import image_folder
@@ -62,12 +62,12 @@ def _find(path, *topics):
     """Return a list of `LazySequence` of what lies at a path."""
     if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
         return find_video(path)
-    open_bag = partial(_lazy_bag, topics=topics)
+    open_bag = partial(_lazy_bags, topics=topics)
     if path.is_file():
         if path.suffix not in BAG_SUFFIXES:
             raise SequenceError(f'{path} is no video, no bag and no folder; videos are '
                                 f'{", ".join(VIDEO_SUFFIXES)}, bags {", ".join(BAG_SUFFIXES)}')
-        return [open_bag(path)]
+        return open_bag(path)
     sequences = _find_in_folder(path, LAYOUTS, open_bag)
     if not sequences:
         known = '; '.join(layout.summary for layout in LAYOUTS)
@@ -80,7 +80,7 @@ def _find_in_folder(folder, layouts, open_bag=None):
     """Return the sequences of a folder, or else of all folders in it, [] where there are none."""
     bags = _bags(folder) if open_bag else []
     if bags:
-        return [open_bag(bag) for bag in bags]
+        return [sequence for bag in bags for sequence in open_bag(bag)]
     layout = find_layout(folder, layouts)
     if layout is not None:
         return layout.find(folder)
@@ -102,9 +102,15 @@ def _folders(folder):
     return [folder / name for name in names]
 
 
-def _lazy_bag(path, topics):
-    return LazySequence(path.name if path.is_dir() else path.stem, path, BagSequence, path,
-                        *topics)
+def _lazy_bags(path, topics):
+    """Return a sequence per target of a bag, whose ids only the bag itself can tell."""
+    try:
+        targets = bag_targets(path, topics[1])
+    except SequenceError:
+        # The one that stands for the bag says what is wrong when it is opened.
+        targets = []
+    return [LazySequence(bag_name(path, target), path, BagSequence, path, *topics, None, target)
+            for target in targets or [None]]
 
 
 def _bags(path):
@@ -120,7 +126,8 @@ def _find_with_file(path, image_topic, file):
     """Return one bag, video or image folder with a ground-truth file given by hand."""
     bags = _bags(path)
     if len(bags) == 1:
-        return [_lazy_bag(bags[0], (image_topic, None, file))]
+        return [LazySequence(bag_name(bags[0]), bags[0], BagSequence, bags[0], image_topic, None,
+                             file)]
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return find_video(path, file)
     if path.is_dir() and image_folder(path):
