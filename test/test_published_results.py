@@ -9,9 +9,11 @@ from scipy.io import savemat
 from tracking_nodes.cli import main
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation import protocols, results
+from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.published.files import read_published
 from tracking_nodes.evaluation.published.find import result_files
 from tracking_nodes.evaluation.published.importing import import_results
+from tracking_nodes.geometry import polygon_to_box
 
 BOXES = np.array([[10.5, 20, 30, 40], [11, 21, 30, 40], [12, 22, 31, 41]])
 
@@ -115,6 +117,37 @@ def test_repetitions_of_reset_based_results_become_trials(tmp_path):
     run = found['002'].run
     assert run.events.tolist() == [1, 3, 2, 0, 0, 0]
     np.testing.assert_allclose(run.boxes[:2], [clip.boxes[0], [1, 2, 5, 6]], atol=1e-4)
+
+
+def test_polygons_are_scored_as_polygons(tmp_path):
+    clip, vot = Plain('clip', 30), protocols.get('vot')
+    lines = ['1'] + ['20,10,30,20.123456789,20,30,10,20'] * 28 + ['9,9,23,23']
+    (tmp_path / 'clip').mkdir()
+    (tmp_path / 'clip' / 'clip_001.txt').write_text('\n'.join(lines))
+    diamond = np.array([float(word) for word in lines[1].split(',')])
+    clip.polygons = np.tile(diamond, (30, 1))
+    clip.boxes = polygon_to_box(clip.polygons)
+    assert import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot) == (['clip'], {})
+    run = results.read_result(tmp_path / 'out' / 'vot', 'x', 'clip.001').run
+    np.testing.assert_array_equal(run.regions[5], diamond)
+    np.testing.assert_array_equal(run.regions[29], [9, 9, 23, 23])
+    np.testing.assert_allclose(run.boxes[5], polygon_to_box(diamond), atol=1e-4)
+    scores = vot.score(results.StoredResults(tmp_path / 'out' / 'vot'))['x']
+    # All but the last are the very diamond; the box around it has twice its area.
+    last = region_overlaps([run.regions[29]], clip.polygons[29:], run.image_size)[0]
+    assert 0.4 < last < 0.8
+    assert scores.overall['accuracy'] == pytest.approx((19 + last) / 20)
+    # Counted from 1, both coordinates of every corner move.
+    import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot, first_pixel=1)
+    moved = results.read_result(tmp_path / 'out' / 'vot', 'x', 'clip.001').run
+    np.testing.assert_array_equal(moved.regions[5], diamond - 1)
+    # Boxes that take their place leave no polygon behind.
+    (tmp_path / 'clip' / 'clip_001.txt').write_text('1\n' + '9,9,23,23\n' * 29)
+    import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot)
+    assert results.read_result(tmp_path / 'out' / 'vot', 'x', 'clip.001').run.regions is None
+    import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot, first_pixel=1)
+    results.forget_one(tmp_path / 'out' / 'vot', 'x', 'clip.001')
+    assert list((tmp_path / 'out' / 'vot' / 'x').iterdir()) == []
 
 
 @pytest.mark.parametrize('suffix', ['mat', 'json'])

@@ -10,6 +10,8 @@ The results folder, written and read.
     DIR/<tracker>/<sequence>_event.txt    only of reset-based runs: 0 skipped, 1 started, 2 failed,
                                           3 tracked
     DIR/<tracker>/<sequence>_age.txt      only of latency-aware runs: age of the answer, seconds
+    DIR/<tracker>/<sequence>_region.txt   only of imported runs with polygons: x,y,w,h or corners
+                                          x1,y1,x2,y2,... per frame
     DIR/<tracker>/<sequence>_run.json     what made the files above, and the ground truth
 
 This is one-pass evaluation. Every other protocol has the same in DIR/<protocol>/, without a
@@ -133,6 +135,11 @@ def write_result(folder, tracker, name, result):
         Path(f'{stem}_score.txt').unlink(missing_ok=True)
     if run.events is not None:
         lines['_event.txt'] = [str(event) for event in run.events]
+    if run.regions is not None:
+        lines['_region.txt'] = [','.join(repr(float(value)) for value in region)
+                                for region in run.regions]
+    else:
+        Path(f'{stem}_region.txt').unlink(missing_ok=True)
     if run.ages is not None:
         lines['_age.txt'] = [f'{age:.6f}' for age in run.ages]
     for suffix, rows in {**lines, _RECORD: [json.dumps(record)]}.items():
@@ -156,12 +163,13 @@ def read_result(folder, tracker, name):
                   else np.full(len(boxes), np.nan))
         events, ages = (_optional(Path(f'{stem}_{what}.txt')) for what in ('event', 'age'))
         run = Run(boxes, scores, present > 0, seconds, tuple(record['image_size']),
-                  None if events is None else events.astype(np.int8), ages)
+                  None if events is None else events.astype(np.int8), ages,
+                  _regions(Path(f'{stem}_region.txt')))
         trial = _trial(record.get('trial', {}))
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise TrackingError(f'results of {name} in {stem.parent} cannot be read '
                             f'({error}); delete {stem.name}{_RECORD} and run it again') from error
-    counts = [len(part) for part in (boxes, scores, present, seconds, events, ages)
+    counts = [len(part) for part in (boxes, scores, present, seconds, events, ages, run.regions)
               if part is not None]
     if set(counts) != {len(truth)}:
         raise TrackingError(f'{stem}: {len(truth)} frames, but {counts} boxes, scores, present '
@@ -217,7 +225,7 @@ def forget_one(folder, tracker, name):
     :param name: as from `file_name`.
     """
     for suffix in (_RECORD, '.txt', '_score.txt', '_present.txt', '_time.txt', '_event.txt',
-                   '_age.txt'):
+                   '_age.txt', '_region.txt'):
         (Path(folder) / tracker / f'{name}{suffix}').unlink(missing_ok=True)
 
 
@@ -302,6 +310,12 @@ def _array(rows, width=None):
 def _trial(content):
     box = content.get('box')
     return Trial(**{**content, 'box': None if box is None else tuple(box)})
+
+
+def _regions(path):
+    if not path.exists():
+        return None
+    return [np.array(line.split(','), dtype=np.float64) for line in path.read_text().splitlines()]
 
 
 def _optional(path):

@@ -19,13 +19,15 @@ class Published:
 
     boxes: (N, 4) x, y, w, h as written, NaN rows where there is none. events: (N,) int8, codes of
     `run.py`, or None for a run without resets. fps: frames per second, or None. first_pixel:
-    what the format is known to count pixels from, or None.
+    what the format is known to count pixels from, or None. regions: as of `Run`, where there are
+    polygons.
     """
 
     boxes: np.ndarray
     events: np.ndarray | None = None
     fps: float | None = None
     first_pixel: int | None = None
+    regions: list | None = None
 
 
 def read_published(path, video):
@@ -48,26 +50,27 @@ def _read_text(path, video):
     pytracking, pysot, got10k and the VOT toolkit write so; numbers are separated by commas, tabs
     or spaces.
     """
-    boxes, events = [], []
+    regions, events = [], []
     for number, line in enumerate(_text(path).splitlines(), 1):
         try:
             values = [float(word) for word in line.replace(',', ' ').replace(';', ' ').split()]
         except ValueError:
             values = []
         if len(values) == 1 and values[0] in (SKIPPED, STARTED, FAILED):
-            boxes.append([np.nan] * 4)
+            regions.append([np.nan] * 4)
             events.append(int(values[0]))
         elif len(values) == 4 or len(values) >= 6 and len(values) % 2 == 0:
-            boxes.append(values if len(values) == 4 else polygon_to_box(values))
+            regions.append(values)
             events.append(TRACKED)
         else:
             raise TrackingError(f'{path}, line {number}: {line.strip()!r} is no box x,y,w,h, no '
                                 'polygon and none of the codes 0, 1, 2')
-    if not boxes:
+    if not regions:
         raise TrackingError(f'{path} is empty')
-    events = np.array(events, dtype=np.int8)
-    return [Published(np.array(boxes, dtype=np.float64),
-                      None if (events == TRACKED).all() else events)]
+    events, regions = np.array(events, dtype=np.int8), [np.array(row) for row in regions]
+    boxes = np.array([row if len(row) == 4 else polygon_to_box(row) for row in regions])
+    return [Published(boxes, None if (events == TRACKED).all() else events,
+                      regions=None if all(len(row) == 4 for row in regions) else regions)]
 
 
 def _read_mat(path, video):

@@ -94,10 +94,15 @@ def _run(path, found, sequence, trial, first_pixel):
         boxes[started] = sequence.boxes[started]
         ran |= started
     boxes[:trial.first] = np.nan
+    regions = found.regions
+    if regions is not None:
+        # A box where there is no polygon: that of the start, too, which files do not hold.
+        regions = [box if len(region) == 4 else region - offset
+                   for box, region in zip(boxes, [boxes[0]] * before + regions)]
     seconds = np.full(count, 1 / found.fps if found.fps else 0.0)
     height, width = sequence.image(0).shape[:2]
     run = Run(boxes, np.full(count, np.nan), ran, np.where(ran, seconds, 0), (width, height),
-              found.events)
+              found.events, regions=regions)
     return run, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
