@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from result_folders import Plain
 from scipy.io import savemat
+from sequence_files import write_otb, write_text
 
 from tracking_nodes.cli import main
 from tracking_nodes.errors import SettingError, TrackingError
@@ -14,6 +15,8 @@ from tracking_nodes.evaluation.published.files import read_published
 from tracking_nodes.evaluation.published.find import result_files
 from tracking_nodes.evaluation.published.importing import import_results
 from tracking_nodes.geometry import polygon_to_box
+from tracking_nodes.sequences.catalog import open_sequences
+from tracking_nodes.sequences.fingerprint import dataset_hash, sequence_fingerprint
 
 BOXES = np.array([[10.5, 20, 30, 40], [11, 21, 30, 40], [12, 22, 31, 41]])
 
@@ -103,6 +106,20 @@ def test_imported_boxes_count_from_zero_and_keep_their_source(tmp_path):
     assert not (tmp_path / 'out' / 'OLD' / 'clip_score.txt').exists()
     assert stored.record['made_with']['file'] == 'clip_OLD.mat'
     assert stored.record['attributes'] == ['OCC']
+    # As runs have them, so that a report can tell whether all were on the same data.
+    assert stored.record['made_with']['dataset'] == dataset_hash([clip, Plain('other', 3)])
+    assert stored.record['fingerprint'] == sequence_fingerprint(clip)
+    assert stored.record['fingerprint'] != sequence_fingerprint(Plain('clip', 4))
+
+
+def test_a_sequence_that_cannot_be_read_does_not_keep_others_from_being_imported(tmp_path):
+    for name in ('Good', 'Bad'):
+        write_otb(tmp_path / 'otb' / name)
+        write_text(tmp_path / 'results' / f'{name}.txt', ['1,2,3,4'] * 3)
+    write_text(tmp_path / 'otb' / 'Bad' / 'groundtruth_rect.txt', ['1,2,x,4'])
+    done, refused = import_results(tmp_path / 'results', open_sequences(tmp_path / 'otb'),
+                                   tmp_path / 'out', 'x', protocols.get('ope'))
+    assert done == ['Good'] and "line 1: '1,2,x,4'" in refused['Bad']
 
 
 def test_repetitions_of_reset_based_results_become_trials(tmp_path):

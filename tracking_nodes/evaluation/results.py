@@ -32,6 +32,7 @@ from tracking_nodes.errors import TrackingError
 from tracking_nodes.evaluation import confidence
 from tracking_nodes.evaluation.protocols.base import Trial
 from tracking_nodes.evaluation.run import Run
+from tracking_nodes.sequences.fingerprint import sequence_fingerprint
 
 SUMMARY_KEYS = ('auc', 'dp20', 'os50', 'cle', 'fps')
 _RECORD = '_run.json'
@@ -94,6 +95,21 @@ class StoredResults(Mapping):
 
     def __len__(self):
         return len(self._files)
+
+
+def describe(label, sequence, made_by, made_with, dataset):
+    """
+    Return the record of a result that was not run here: what it was made of, and on which data.
+
+    :param label: name of the tracker.
+    :param sequence: the `Sequence`.
+    :param made_by: dictionary, where the boxes come from.
+    :param made_with: dictionary, what else is known.
+    :param dataset: `dataset_hash` of all sequences given.
+    """
+    return {'label': label, 'sequence': sequence.name, 'attributes': list(sequence.attributes),
+            'fingerprint': sequence_fingerprint(sequence), 'made_by': made_by,
+            'made_with': {**made_with, 'dataset': dataset}}
 
 
 def file_name(sequence_name, trial):

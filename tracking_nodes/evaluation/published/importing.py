@@ -9,6 +9,7 @@ from tracking_nodes.evaluation import results
 from tracking_nodes.evaluation.published.files import read_published
 from tracking_nodes.evaluation.published.find import result_files, same_video
 from tracking_nodes.evaluation.run import Run, STARTED
+from tracking_nodes.sequences.fingerprint import dataset_hash
 
 
 def import_results(source, sequences, folder, label, protocol, first_pixel=None):
@@ -34,8 +35,9 @@ def import_results(source, sequences, folder, label, protocol, first_pixel=None)
     source = Path(source)
     if not source.exists():
         raise TrackingError(f'{source} does not exist; give a folder or file of results')
-    done, refused = [], {}
-    for sequence in sequences:
+    readable, refused = _open(sequences)
+    dataset, done = dataset_hash(readable), []
+    for sequence in readable:
         try:
             for trial, (path, found) in _trials(source, sequence, label, protocol).items():
                 run, digest = _run(path, found, sequence, trial, first_pixel)
@@ -43,12 +45,25 @@ def import_results(source, sequences, folder, label, protocol, first_pixel=None)
                 results.write_result(
                     Path(folder) / protocol.folder, label,
                     results.file_name(sequence.name, trial),
-                    results.Result.of(run, sequence, _record(label, sequence, path, digest),
-                                      trial))
+                    results.Result.of(run, sequence, results.describe(
+                        label, sequence, {'published': True},
+                        {'file': path.name, 'sha256': digest}, dataset), trial))
             done.append(sequence.name)
         except TrackingError as error:
             refused[sequence.name] = str(error)
     return done, refused
+
+
+def _open(sequences):
+    """Return the sequences that can be read, and {name: why not} of the others."""
+    readable, refused = [], {}
+    for sequence in sequences:
+        try:
+            len(sequence)
+            readable.append(sequence)
+        except TrackingError as error:
+            refused[sequence.name] = str(error)
+    return readable, refused
 
 
 def _trials(source, sequence, label, protocol):
@@ -115,8 +130,3 @@ def _check(run, protocol, path):
     if not reset and run.events is not None:
         raise TrackingError(f'{path} has starts and failures of a reset-based run; give '
                             '--protocol vot')
-
-
-def _record(label, sequence, path, digest):
-    return {'label': label, 'sequence': sequence.name, 'attributes': list(sequence.attributes),
-            'made_by': {'published': True}, 'made_with': {'file': path.name, 'sha256': digest}}
