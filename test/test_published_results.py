@@ -1,5 +1,6 @@
 """Published raw results: every format read, found by name, put beside one's own."""
 import json
+import re
 
 import numpy as np
 import pytest
@@ -197,6 +198,65 @@ def test_results_that_do_not_fit_are_refused_with_the_reason(tmp_path, protocol,
                                    protocols.get(protocol))
     assert done == [] and words in refused['clip']
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('boxes, times', [
+    ('clip.txt', 'clip_time.txt'), ('clip/clip_001.txt', 'clip/clip_time.txt'),
+    ('clip/clip_001.txt', 'clip/clip_001_time.value'), ('clip.txt', 'times/clip_time.txt')])
+def test_times_beside_the_boxes_are_read(tmp_path, boxes, times):
+    write_text(tmp_path / 'in' / boxes, written(BOXES).splitlines())
+    write_text(tmp_path / 'in' / times, ['0.5', '0.1', '.2'])
+    assert import_results(tmp_path / 'in', [Plain('clip', 3)], tmp_path / 'out', 'x',
+                          protocols.get('ope')) == (['clip'], {})
+    run = results.read_result(tmp_path / 'out', 'x', 'clip').run
+    assert run.seconds.tolist() == [0.5, 0.1, 0.2] and not run.scored
+
+
+def test_times_have_a_column_per_repetition(tmp_path):
+    for number in (1, 2):
+        write_text(tmp_path / 'clip' / f'clip_00{number}.txt', ['1', '1,2,5,6', '2'])
+    write_text(tmp_path / 'clip' / 'clip_time.txt', ['.1,.4', '.2,.5', '.3,.6'])
+    vot = protocols.get('vot')
+    import_results(tmp_path, [Plain('clip', 3)], tmp_path / 'out', 'x', vot)
+    found = results.StoredResults(tmp_path / 'out' / 'vot')['x']['clip']
+    # Without an answer there is no time.
+    assert found['001'].run.seconds.tolist() == [0.1, 0.2, 0]
+    assert found['002'].run.seconds.tolist() == [0.4, 0.5, 0]
+
+
+@pytest.mark.parametrize('name', ['clip_001_confidence.value', 'clip_confidence.txt',
+                                  'clip.value'])
+def test_confidences_beside_the_boxes_are_scores(tmp_path, name):
+    write_text(tmp_path / 'clip' / 'clip_001.txt', ['1', '1,2,5,6', '1,2,5,6', '1,2,5,6'])
+    write_text(tmp_path / 'clip' / name, ['', '.25', '0.5', '1'])
+    clip = Plain('clip', 4)
+    for protocol in ('longterm', 'ope'):
+        assert import_results(tmp_path, [clip], tmp_path / 'out', 'x',
+                              protocols.get(protocol)) == (['clip'], {})
+    for folder in ('out/longterm', 'out'):
+        run = results.read_result(tmp_path / folder, 'x', 'clip').run
+        assert run.scored and run.scores.tolist() == [1, 0.25, 0.5, 1] and run.events is None
+        np.testing.assert_allclose(run.boxes[0], clip.boxes[0], atol=1e-4)
+
+
+@pytest.mark.parametrize('name, lines, words', [
+    ('clip_time.txt', ['1', '2'], r'clip_time.txt has 2 lines with 2 numbers for 3 frames'),
+    ('clip_time.txt', ['1', 'x', '2'], "clip_time.txt, line 2: 'x' is no number"),
+    ('clip.value', ['1', '', '1'], r'box in frame 1 \(from 0\), but no confidence')])
+def test_times_and_confidences_that_do_not_fit_are_named(tmp_path, name, lines, words):
+    write_text(tmp_path / 'clip.txt', written(BOXES).splitlines())
+    write_text(tmp_path / name, lines)
+    done, refused = import_results(tmp_path, [Plain('clip', 3)], tmp_path / 'out', 'x',
+                                   protocols.get('ope'))
+    assert done == [] and re.search(words, refused['clip'])
+
+
+def test_confidences_that_are_no_probabilities_are_left_out(tmp_path, caplog):
+    write_text(tmp_path / 'clip.txt', written(BOXES).splitlines())
+    write_text(tmp_path / 'clip.value', ['3', '-2', '7'])
+    import_results(tmp_path, [Plain('clip', 3)], tmp_path / 'out', 'x', protocols.get('ope'))
+    assert 'go from -2 to 7: they are left out' in caplog.text
+    assert not results.read_result(tmp_path / 'out', 'x', 'clip').run.scored
 
 
 def test_a_label_must_name_a_folder_and_the_source_exist(tmp_path):
