@@ -15,6 +15,7 @@ from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.published.files import read_published
 from tracking_nodes.evaluation.published.find import result_files
 from tracking_nodes.evaluation.published.importing import import_results
+from tracking_nodes.evaluation.published.otb_types import boxes_of
 from tracking_nodes.geometry import polygon_to_box
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.sequences.fingerprint import dataset_hash, sequence_fingerprint
@@ -57,6 +58,49 @@ def test_mat_of_otb_counts_from_one_and_knows_its_speed(tmp_path):
     assert (found.first_pixel, found.fps) == (1, 12.5)
 
 
+def test_a_box_that_trackers_of_otb_started_on_comes_back(tmp_path):
+    x, y, w, h = 57, 21, 31, 45
+    # As their own programs begin: IVT with a template of 32x32, L1 with 12 rows, 15 columns.
+    ivt = [[x + w / 2, y + h / 2, w / 32, 0, 0, h / 32]]
+    down, right = (h - 1) / 11, (w - 1) / 14
+    l1 = [[down, 0, 0, right, y - down, x - right]]
+    pixels = [[x, x + w - 1, x + w - 1, x], [y, y, y + h - 1, y + h - 1]]
+    for kind, rows, size in (('ivtAff', ivt, [32, 32]), ('L1Aff', l1, [12, 15]),
+                             ('4corner', pixels, []), ('affine', pixels, [])):
+        content = mat_struct(np.array(rows), kind=kind)
+        content['results'][0, 0]['tmplsize'] = np.array(size)
+        savemat(tmp_path / 'a.mat', content)
+        found, = read_published(tmp_path / 'a.mat', str.isalpha)
+        np.testing.assert_allclose(found.boxes, [[x, y, w, h]], err_msg=kind)
+        assert found.first_pixel == 1
+
+
+def test_turned_templates_of_otb_become_the_box_around_them():
+    random = np.random.default_rng(5)
+    middles, angles = random.uniform(50, 90, (6, 2)), random.uniform(-1, 1, 6)
+    scales = random.uniform(0.5, 2, (6, 2))
+    ivt, l1, ivt_boxes, l1_boxes = [], [], [], []
+    for (x, y), angle, (across, down) in zip(middles, angles, scales):
+        turn = np.exp(1j * angle)
+        # Corner by corner, as complex numbers.
+        places = [x + 1j * y + turn * (across * u + 1j * down * v)
+                  for u in (-16, 16) for v in (-10, 10)]
+        left, top = min(place.real for place in places), min(place.imag for place in places)
+        ivt_boxes.append([left, top, max(place.real for place in places) - left,
+                          max(place.imag for place in places) - top])
+        matrix = [across * turn.real, -down * turn.imag, across * turn.imag, down * turn.real]
+        ivt.append([x, y, *matrix])
+        places = [x + 1j * y + turn * (across * u + 1j * down * v)
+                  for u in (1, 15) for v in (1, 12)]
+        columns = [round(place.real) for place in places]
+        rows = [round(place.imag) for place in places]
+        l1_boxes.append([min(columns), min(rows), np.ptp(columns) + 1, np.ptp(rows) + 1])
+        # L1 has rows before columns.
+        l1.append([matrix[3], matrix[2], matrix[1], matrix[0], y, x])
+    np.testing.assert_allclose(boxes_of(ivt, 'ivtAff', [32, 20], 'x'), ivt_boxes)
+    np.testing.assert_allclose(boxes_of(l1, 'L1Aff', [12, 15], 'x'), l1_boxes)
+
+
 @pytest.mark.parametrize('content, first_pixel', [
     ([{'res': BOXES.tolist(), 'resType': 'rect', 'fps': 5.0}], 1),
     ({'other': [[1, 2, 3, 4]], 'clip': BOXES.tolist()}, None), (BOXES.tolist(), None),
@@ -74,7 +118,10 @@ def test_json_of_one_video_or_of_many(tmp_path, content, first_pixel):
     ('a.txt', b'\xff\xfe\x00', 'cannot be read'), ('a.mat', b'none', 'no result of the OTB'),
     ('a.json', b'{"x": ', 'is not JSON'), ('a.json', b'{"x": [[1, 2, 3, 4]]}', 'it has x'),
     ('a.json', b'[[1, 2, 3]]', r'shape \(1, 3\)'),
-    ('a.json', b'[{"res": [[1, 2, 3, 4]], "resType": "4corner"}]', '4corner')])
+    ('a.json', b'{"boxes": [[1, "x", 3, 4]]}', 'does not hold numbers'),
+    ('a.json', b'[{"res": [[1, 2, 3, 4]], "resType": "4corner"}]', '4corner'),
+    ('a.json', b'[{"res": [[1, 2, 3, 4, 5, 6]], "resType": "LK_Aff"}]', 'LK_Aff'),
+    ('a.json', b'[{"res": [[1, 2, 3, 4, 5, 6]], "resType": "ivtAff"}]', 'without the tmplsize')])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TrackingError, match=words):
