@@ -82,8 +82,8 @@ def _read_mat(path, video):
     try:
         runs = np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)['results'])
         # A single frame has lost its axis.
-        found = [(np.atleast_2d(run.res), str(getattr(run, 'type', 'rect')), getattr(run, 'tmplsize', None),
-                  _number(run, 'fps')) for run in runs]
+        found = [(np.atleast_2d(run.res), str(getattr(run, 'type', 'rect')),
+                  getattr(run, 'tmplsize', None), _number(run, 'fps')) for run in runs]
     except (OSError, ValueError, KeyError, AttributeError, MatReadError,
             NotImplementedError) as error:
         raise TrackingError(f'{path} is no result of the OTB toolkit ({error}); it holds a cell '

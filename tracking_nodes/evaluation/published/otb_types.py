@@ -16,7 +16,7 @@ affine     the same
 A box is the one around the corners. IVT's are edges of the box; all others are pixels that belong
 to it, so that it is one pixel wider than they are apart. With these a rectangle on which IVT
 (`run_IVT`: middle x + w / 2) or L1 (corner pixels x to x + w - 1) started comes back as it was.
-`LK_Aff` and `SIMILARITY` are refused: what their matrices are relative to is not published.
+`LK_Aff` and `SIMILARITY` are refused: it was not checked what the toolkit's matrices map.
 """
 import numpy as np
 
