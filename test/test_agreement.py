@@ -55,7 +55,7 @@ def test_scores_of_real_boxes_equal_those_of_got10k(got10k_side, tmp_path, track
     assert_equal(got10k_side.compare_otb(truths, runs, tmp_path))
 
 
-@pytest.mark.parametrize('seed', range(2))
+@pytest.mark.parametrize('seed', range(3))
 def test_region_overlaps_equal_those_of_the_vot_toolkit(vot_side, seed):
     assert_equal(vot_side.compare_overlaps(seed))
 
@@ -64,6 +64,11 @@ def test_region_overlaps_equal_those_of_the_vot_toolkit(vot_side, seed):
 def test_reset_based_scores_equal_those_of_the_vot_toolkit(vot_side, seed):
     runs = vot_side.supervised_runs(seed)
     assert sum(np.sum(run.events == 2) for _, rows in runs.values() for run in rows) > 10
+    assert_equal(vot_side.compare_supervised(runs))
+
+
+def test_scores_of_turned_answers_equal_those_of_the_vot_toolkit(vot_side):
+    runs = vot_side.with_turned_answers(vot_side.supervised_runs(2), 2)
     assert_equal(vot_side.compare_supervised(runs))
 
 

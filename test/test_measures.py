@@ -229,6 +229,21 @@ def test_normalised_precision_auc_is_the_mean_over_51_thresholds():
     assert score(boxes, truth, np.ones(40), SIZE).values['norm_auc'] == pytest.approx(expected)
 
 
+def test_four_corners_of_a_box_overlap_as_the_box_where_the_rule_says_so():
+    random = np.random.default_rng(4)
+    boxes = np.concatenate([random.uniform(-5, 60, (40, 2)), random.uniform(2, 30, (40, 2))], 1)
+    others = boxes + random.normal(0, 4, boxes.shape) * [1, 1, 0, 0]
+    x, y, w, h = boxes.T
+    corners = np.stack([x, y, x + w, y, x + w, y + h, x, y + h], axis=1)
+    expected = region_overlaps(boxes, others, SIZE, 'pysot')
+    np.testing.assert_array_equal(region_overlaps(corners, others, SIZE, 'pysot'), expected)
+    mixed = [box if index % 2 else shape for index, (box, shape) in enumerate(zip(boxes, corners))]
+    np.testing.assert_array_equal(region_overlaps(mixed, others, SIZE, 'pysot'), expected)
+    for rule in ('pysot', 'toolkit'):
+        np.testing.assert_array_equal(region_overlaps(corners, corners[::-1], SIZE, rule),
+                                      region_overlaps(corners[::-1], corners, SIZE, rule))
+
+
 def test_region_overlaps_count_pixels_inside_of_the_image():
     boxes = np.array([[-10.0, 0, 20, 10], [0, 0, 10, 10], [100, 0, 10, 10], [np.nan] * 4])
     others = np.array([[0.0, 0, 10, 10], [5, 0, 10, 10], [100, 0, 10, 10], [0, 0, 4, 4]])

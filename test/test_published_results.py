@@ -1,17 +1,24 @@
 """Published raw results: every format read, found by name, put beside one's own."""
 import json
+import re
 
 import numpy as np
 import pytest
 from result_folders import Plain
 from scipy.io import savemat
+from sequence_files import write_otb, write_text
 
 from tracking_nodes.cli import main
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation import protocols, results
+from tracking_nodes.evaluation.measures.regions import region_overlaps
 from tracking_nodes.evaluation.published.files import read_published
 from tracking_nodes.evaluation.published.find import result_files
 from tracking_nodes.evaluation.published.importing import import_results
+from tracking_nodes.evaluation.published.otb_types import boxes_of
+from tracking_nodes.geometry import polygon_to_box
+from tracking_nodes.sequences.catalog import open_sequences
+from tracking_nodes.sequences.fingerprint import dataset_hash, sequence_fingerprint
 
 BOXES = np.array([[10.5, 20, 30, 40], [11, 21, 30, 40], [12, 22, 31, 41]])
 
@@ -51,6 +58,49 @@ def test_mat_of_otb_counts_from_one_and_knows_its_speed(tmp_path):
     assert (found.first_pixel, found.fps) == (1, 12.5)
 
 
+def test_a_box_that_trackers_of_otb_started_on_comes_back(tmp_path):
+    x, y, w, h = 57, 21, 31, 45
+    # As their own programs begin: IVT with a template of 32x32, L1 with 12 rows, 15 columns.
+    ivt = [[x + w / 2, y + h / 2, w / 32, 0, 0, h / 32]]
+    down, right = (h - 1) / 11, (w - 1) / 14
+    l1 = [[down, 0, 0, right, y - down, x - right]]
+    pixels = [[x, x + w - 1, x + w - 1, x], [y, y, y + h - 1, y + h - 1]]
+    for kind, rows, size in (('ivtAff', ivt, [32, 32]), ('L1Aff', l1, [12, 15]),
+                             ('4corner', pixels, []), ('affine', pixels, [])):
+        content = mat_struct(np.array(rows), kind=kind)
+        content['results'][0, 0]['tmplsize'] = np.array(size)
+        savemat(tmp_path / 'a.mat', content)
+        found, = read_published(tmp_path / 'a.mat', str.isalpha)
+        np.testing.assert_allclose(found.boxes, [[x, y, w, h]], err_msg=kind)
+        assert found.first_pixel == 1
+
+
+def test_turned_templates_of_otb_become_the_box_around_them():
+    random = np.random.default_rng(5)
+    middles, angles = random.uniform(50, 90, (6, 2)), random.uniform(-1, 1, 6)
+    scales = random.uniform(0.5, 2, (6, 2))
+    ivt, l1, ivt_boxes, l1_boxes = [], [], [], []
+    for (x, y), angle, (across, down) in zip(middles, angles, scales):
+        turn = np.exp(1j * angle)
+        # Corner by corner, as complex numbers.
+        places = [x + 1j * y + turn * (across * u + 1j * down * v)
+                  for u in (-16, 16) for v in (-10, 10)]
+        left, top = min(place.real for place in places), min(place.imag for place in places)
+        ivt_boxes.append([left, top, max(place.real for place in places) - left,
+                          max(place.imag for place in places) - top])
+        matrix = [across * turn.real, -down * turn.imag, across * turn.imag, down * turn.real]
+        ivt.append([x, y, *matrix])
+        places = [x + 1j * y + turn * (across * u + 1j * down * v)
+                  for u in (1, 15) for v in (1, 12)]
+        columns = [round(place.real) for place in places]
+        rows = [round(place.imag) for place in places]
+        l1_boxes.append([min(columns), min(rows), np.ptp(columns) + 1, np.ptp(rows) + 1])
+        # L1 has rows before columns.
+        l1.append([matrix[3], matrix[2], matrix[1], matrix[0], y, x])
+    np.testing.assert_allclose(boxes_of(ivt, 'ivtAff', [32, 20], 'x'), ivt_boxes)
+    np.testing.assert_allclose(boxes_of(l1, 'L1Aff', [12, 15], 'x'), l1_boxes)
+
+
 @pytest.mark.parametrize('content, first_pixel', [
     ([{'res': BOXES.tolist(), 'resType': 'rect', 'fps': 5.0}], 1),
     ({'other': [[1, 2, 3, 4]], 'clip': BOXES.tolist()}, None), (BOXES.tolist(), None),
@@ -68,7 +118,10 @@ def test_json_of_one_video_or_of_many(tmp_path, content, first_pixel):
     ('a.txt', b'\xff\xfe\x00', 'cannot be read'), ('a.mat', b'none', 'no result of the OTB'),
     ('a.json', b'{"x": ', 'is not JSON'), ('a.json', b'{"x": [[1, 2, 3, 4]]}', 'it has x'),
     ('a.json', b'[[1, 2, 3]]', r'shape \(1, 3\)'),
-    ('a.json', b'[{"res": [[1, 2, 3, 4]], "resType": "4corner"}]', '4corner')])
+    ('a.json', b'{"boxes": [[1, "x", 3, 4]]}', 'does not hold numbers'),
+    ('a.json', b'[{"res": [[1, 2, 3, 4]], "resType": "4corner"}]', '4corner'),
+    ('a.json', b'[{"res": [[1, 2, 3, 4, 5, 6]], "resType": "LK_Aff"}]', 'LK_Aff'),
+    ('a.json', b'[{"res": [[1, 2, 3, 4, 5, 6]], "resType": "ivtAff"}]', 'without the tmplsize')])
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name, content, words):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TrackingError, match=words):
@@ -101,6 +154,20 @@ def test_imported_boxes_count_from_zero_and_keep_their_source(tmp_path):
     assert not (tmp_path / 'out' / 'OLD' / 'clip_score.txt').exists()
     assert stored.record['made_with']['file'] == 'clip_OLD.mat'
     assert stored.record['attributes'] == ['OCC']
+    # As runs have them, so that a report can tell whether all were on the same data.
+    assert stored.record['made_with']['dataset'] == dataset_hash([clip, Plain('other', 3)])
+    assert stored.record['fingerprint'] == sequence_fingerprint(clip)
+    assert stored.record['fingerprint'] != sequence_fingerprint(Plain('clip', 4))
+
+
+def test_a_sequence_that_cannot_be_read_does_not_keep_others_from_being_imported(tmp_path):
+    for name in ('Good', 'Bad'):
+        write_otb(tmp_path / 'otb' / name)
+        write_text(tmp_path / 'results' / f'{name}.txt', ['1,2,3,4'] * 3)
+    write_text(tmp_path / 'otb' / 'Bad' / 'groundtruth_rect.txt', ['1,2,x,4'])
+    done, refused = import_results(tmp_path / 'results', open_sequences(tmp_path / 'otb'),
+                                   tmp_path / 'out', 'x', protocols.get('ope'))
+    assert done == ['Good'] and "line 1: '1,2,x,4'" in refused['Bad']
 
 
 def test_repetitions_of_reset_based_results_become_trials(tmp_path):
@@ -115,6 +182,37 @@ def test_repetitions_of_reset_based_results_become_trials(tmp_path):
     run = found['002'].run
     assert run.events.tolist() == [1, 3, 2, 0, 0, 0]
     np.testing.assert_allclose(run.boxes[:2], [clip.boxes[0], [1, 2, 5, 6]], atol=1e-4)
+
+
+def test_polygons_are_scored_as_polygons(tmp_path):
+    clip, vot = Plain('clip', 30), protocols.get('vot')
+    lines = ['1'] + ['20,10,30,20.123456789,20,30,10,20'] * 28 + ['9,9,23,23']
+    (tmp_path / 'clip').mkdir()
+    (tmp_path / 'clip' / 'clip_001.txt').write_text('\n'.join(lines))
+    diamond = np.array([float(word) for word in lines[1].split(',')])
+    clip.polygons = np.tile(diamond, (30, 1))
+    clip.boxes = polygon_to_box(clip.polygons)
+    assert import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot) == (['clip'], {})
+    run = results.read_result(tmp_path / 'out' / 'vot', 'x', 'clip.001').run
+    np.testing.assert_array_equal(run.regions[5], diamond)
+    np.testing.assert_array_equal(run.regions[29], [9, 9, 23, 23])
+    np.testing.assert_allclose(run.boxes[5], polygon_to_box(diamond), atol=1e-4)
+    scores = vot.score(results.StoredResults(tmp_path / 'out' / 'vot'))['x']
+    # All but the last are the very diamond; the box around it has twice its area.
+    last = region_overlaps([run.regions[29]], clip.polygons[29:], run.image_size)[0]
+    assert 0.4 < last < 0.8
+    assert scores.overall['accuracy'] == pytest.approx((19 + last) / 20)
+    # Counted from 1, both coordinates of every corner move.
+    import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot, first_pixel=1)
+    moved = results.read_result(tmp_path / 'out' / 'vot', 'x', 'clip.001').run
+    np.testing.assert_array_equal(moved.regions[5], diamond - 1)
+    # Boxes that take their place leave no polygon behind.
+    (tmp_path / 'clip' / 'clip_001.txt').write_text('1\n' + '9,9,23,23\n' * 29)
+    import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot)
+    assert results.read_result(tmp_path / 'out' / 'vot', 'x', 'clip.001').run.regions is None
+    import_results(tmp_path, [clip], tmp_path / 'out', 'x', vot, first_pixel=1)
+    results.forget_one(tmp_path / 'out' / 'vot', 'x', 'clip.001')
+    assert list((tmp_path / 'out' / 'vot' / 'x').iterdir()) == []
 
 
 @pytest.mark.parametrize('suffix', ['mat', 'json'])
@@ -147,6 +245,65 @@ def test_results_that_do_not_fit_are_refused_with_the_reason(tmp_path, protocol,
                                    protocols.get(protocol))
     assert done == [] and words in refused['clip']
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('boxes, times', [
+    ('clip.txt', 'clip_time.txt'), ('clip/clip_001.txt', 'clip/clip_time.txt'),
+    ('clip/clip_001.txt', 'clip/clip_001_time.value'), ('clip.txt', 'times/clip_time.txt')])
+def test_times_beside_the_boxes_are_read(tmp_path, boxes, times):
+    write_text(tmp_path / 'in' / boxes, written(BOXES).splitlines())
+    write_text(tmp_path / 'in' / times, ['0.5', '0.1', '.2'])
+    assert import_results(tmp_path / 'in', [Plain('clip', 3)], tmp_path / 'out', 'x',
+                          protocols.get('ope')) == (['clip'], {})
+    run = results.read_result(tmp_path / 'out', 'x', 'clip').run
+    assert run.seconds.tolist() == [0.5, 0.1, 0.2] and not run.scored
+
+
+def test_times_have_a_column_per_repetition(tmp_path):
+    for number in (1, 2):
+        write_text(tmp_path / 'clip' / f'clip_00{number}.txt', ['1', '1,2,5,6', '2'])
+    write_text(tmp_path / 'clip' / 'clip_time.txt', ['.1,.4', '.2,.5', '.3,.6'])
+    vot = protocols.get('vot')
+    import_results(tmp_path, [Plain('clip', 3)], tmp_path / 'out', 'x', vot)
+    found = results.StoredResults(tmp_path / 'out' / 'vot')['x']['clip']
+    # Without an answer there is no time.
+    assert found['001'].run.seconds.tolist() == [0.1, 0.2, 0]
+    assert found['002'].run.seconds.tolist() == [0.4, 0.5, 0]
+
+
+@pytest.mark.parametrize('name', ['clip_001_confidence.value', 'clip_confidence.txt',
+                                  'clip.value'])
+def test_confidences_beside_the_boxes_are_scores(tmp_path, name):
+    write_text(tmp_path / 'clip' / 'clip_001.txt', ['1', '1,2,5,6', '1,2,5,6', '1,2,5,6'])
+    write_text(tmp_path / 'clip' / name, ['', '.25', '0.5', '1'])
+    clip = Plain('clip', 4)
+    for protocol in ('longterm', 'ope'):
+        assert import_results(tmp_path, [clip], tmp_path / 'out', 'x',
+                              protocols.get(protocol)) == (['clip'], {})
+    for folder in ('out/longterm', 'out'):
+        run = results.read_result(tmp_path / folder, 'x', 'clip').run
+        assert run.scored and run.scores.tolist() == [1, 0.25, 0.5, 1] and run.events is None
+        np.testing.assert_allclose(run.boxes[0], clip.boxes[0], atol=1e-4)
+
+
+@pytest.mark.parametrize('name, lines, words', [
+    ('clip_time.txt', ['1', '2'], r'clip_time.txt has 2 lines with 2 numbers for 3 frames'),
+    ('clip_time.txt', ['1', 'x', '2'], "clip_time.txt, line 2: 'x' is no number"),
+    ('clip.value', ['1', '', '1'], r'box in frame 1 \(from 0\), but no confidence')])
+def test_times_and_confidences_that_do_not_fit_are_named(tmp_path, name, lines, words):
+    write_text(tmp_path / 'clip.txt', written(BOXES).splitlines())
+    write_text(tmp_path / name, lines)
+    done, refused = import_results(tmp_path, [Plain('clip', 3)], tmp_path / 'out', 'x',
+                                   protocols.get('ope'))
+    assert done == [] and re.search(words, refused['clip'])
+
+
+def test_confidences_that_are_no_probabilities_are_left_out(tmp_path, caplog):
+    write_text(tmp_path / 'clip.txt', written(BOXES).splitlines())
+    write_text(tmp_path / 'clip.value', ['3', '-2', '7'])
+    import_results(tmp_path, [Plain('clip', 3)], tmp_path / 'out', 'x', protocols.get('ope'))
+    assert 'go from -2 to 7: they are left out' in caplog.text
+    assert not results.read_result(tmp_path / 'out', 'x', 'clip').run.scored
 
 
 def test_a_label_must_name_a_folder_and_the_source_exist(tmp_path):

@@ -14,7 +14,8 @@ from tracking_nodes.evaluation.recorded import Answers, match_answers, pair_answ
 from tracking_nodes.evaluation.results import read_result
 from tracking_nodes.evaluation.run import SKIPPED, STARTED, TRACKED
 from tracking_nodes.sequences.bag_file import open_bag
-from tracking_nodes.sequences.bags import BAG_VERSION, write_bag
+from tracking_nodes.sequences.bags import BAG_VERSION, BagSequence, write_bag
+from tracking_nodes.sequences.fingerprint import dataset_hash, sequence_fingerprint
 from tracking_nodes.sequences.messages import DETECTIONS, make_detections, typestore
 from tracking_nodes.sequences.sequence import Sequence
 from tracking_nodes.sequences.synthetic import SyntheticSequence
@@ -149,7 +150,11 @@ def test_a_bag_of_a_running_node_scores_as_the_simulated_latency_it_had(tmp_path
     write_node_bag(tmp_path / 'camera', tmp_path / 'robot', clip, expected, took)
     assert main(['recorded', '--detections', '/tracker/detections', '--out',
                  str(tmp_path / 'out'), str(tmp_path / 'robot')]) == 0
-    found = read_result(tmp_path / 'out' / 'latency', 'node', 'robot.online').run
+    stored = read_result(tmp_path / 'out' / 'latency', 'node', 'robot.online')
+    bag = BagSequence(tmp_path / 'robot')
+    assert stored.record['made_with'] == {'dataset': dataset_hash([bag])}
+    assert stored.record['fingerprint'] == sequence_fingerprint(bag)
+    found = stored.run
     np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3)
     np.testing.assert_allclose(found.ages, expected.ages, atol=1e-5)
     # The last answer was out after the last image, so the bag does not have it.

@@ -37,6 +37,20 @@ def test_a_nan_makes_the_frame_absent(tmp_path):
     assert np.isnan(rows[:2]).all() and (rows[2] == [1, 2, 3, 4]).all()
 
 
+@pytest.mark.parametrize('line', [',,,', ';;;', 'NaN', 'nan,', ' , , , ', 'NaN,NaN,NaN,NaN'])
+@pytest.mark.parametrize('before', [[], ['1,2,3,4']])
+def test_lines_that_stand_for_absence(tmp_path, line, before):
+    rows = read_rows(write(tmp_path, '\n'.join([*before, line, '5,6,7,8', line])))
+    assert rows.shape == (len(before) + 3, 4)
+    assert np.isnan(rows[[-3, -1]]).all() and rows[-2].tolist() == [5, 6, 7, 8]
+
+
+def test_a_file_of_nothing_but_absence(tmp_path):
+    assert np.isnan(read_ground_truth(write(tmp_path, ',,,\n,,,\n')).boxes).all()
+    with pytest.raises(SequenceError, match='line 3: expected 4 finite numbers .* as in line 2'):
+        read_rows(write(tmp_path, 'NaN\n1,2,3,4\n1,2\n'))
+
+
 def test_origin_moves_corners_and_not_sizes(tmp_path):
     truth = read_ground_truth(write(tmp_path, '1,1,10,20\n5,6,7,8'), origin=1)
     np.testing.assert_array_equal(truth.boxes, [[0, 0, 10, 20], [4, 5, 7, 8]])
@@ -59,7 +73,7 @@ def test_polygons_come_with_the_box_around_them(tmp_path):
     ('1,2,3,4\n1,2,3\n', 'line 2: expected 4 finite numbers'),
     ('1,2,3,4\n\n1,2,3,4\n', "line 2: '' is not a list of numbers"),
     ('1,2,3,inf\n', 'line 1: expected 4 finite numbers'),
-    ('1,2,3\n', 'has 3 numbers a line'),
+    ('1,2,3\n', 'line 1: expected the four numbers of a box or .* found 3'),
     ('', 'is empty'), ('\n \n', 'is empty'),
     (b'\xff\xfe\x00\x01', 'cannot be read')])
 def test_errors_name_file_and_line(tmp_path, content, words):
@@ -119,7 +133,7 @@ def test_flags_one_a_line_or_all_in_one(tmp_path, content):
 def test_flags_of_another_number_of_frames(tmp_path):
     file = write(tmp_path, '0\n1\n')
     assert read_flags(file, 4, short=True).tolist() == [0, 1, 0, 0]
-    with pytest.raises(SequenceError, match='truth.txt has 2 labels for 4 frames'):
+    with pytest.raises(SequenceError, match='truth.txt, line 2: expected 4 labels, .* found 2'):
         read_flags(file, 4)
-    with pytest.raises(SequenceError, match='truth.txt has 2 labels for 1 frames'):
+    with pytest.raises(SequenceError, match='truth.txt, line 2: expected 1 labels, .* found 2'):
         read_flags(file, 1, short=True)

@@ -129,6 +129,50 @@ def test_the_command(tmp_path, capsys, jobs):
     assert 'errors 1' in shown and 'hash' not in shown
 
 
+def test_what_cannot_be_listed_is_found_and_the_others_are_checked(tmp_path, capsys):
+    write_otb(tmp_path / 'Box', INSIDE[:3])
+    write_images(tmp_path / 'Box' / 'img', 4)
+    write_images(tmp_path / 'MOT-1' / 'img1', 2)
+    write_text(tmp_path / 'MOT-1' / 'gt' / 'gt.txt', ['1,1,1,1,4,5,1', 'x'])
+    (tmp_path / 'videos').mkdir()
+    for name in ('first', 'second'):
+        write_video(tmp_path / 'videos' / f'{name}.mkv')
+        write_text(tmp_path / 'videos' / f'{name}.mot.txt', ['1,1,3,4,5,6', '2,1,3,4,5,6'])
+    write_text(tmp_path / 'videos' / 'first.mot.txt', ['1,1'])
+    for name in ('good', 'bad'):
+        folder = f'VID/train/{name}'
+        write_images(tmp_path / 'vid' / 'Data' / folder, 2, 0, '{:06d}.JPEG')
+        for frame in range(2):
+            write_text(tmp_path / 'vid' / 'Annotations' / folder / f'{frame:06d}.xml', [
+                '<a><object><trackid>0</trackid><bndbox><xmax>9</xmax><xmin>2</xmin><ymax>9</ymax>'
+                f'<ymin>2</ymin></bndbox></object></a{">" if name == "good" else ""}'])
+    assert main(['verify', str(tmp_path), str(tmp_path / 'nowhere')]) == 1
+    found = capsys.readouterr().out.replace(f'{tmp_path}/', '').splitlines()
+    assert found[0] == 'nowhere: error: nowhere does not exist'
+    assert found[-1].startswith('sequences 6, errors 4, ')
+    assert any(line.startswith('Box: note: Box/groundtruth_rect.txt has 3 li') for line in found)
+    for start in ("MOT-1: error: ground truth MOT-1/gt/gt.txt, line 2: 'x'",
+                  'first: error: videos/first.mot.txt, line 1: expected frame',
+                  'bad: error: vid/Annotations/VID/train/bad/000000.xml is no annotation'):
+        assert sum(line.startswith(start) for line in found) == 1
+    # Opened for a run, each says so in its turn.
+    assert [one.name for one in open_sequences(tmp_path)] == [
+        'Box', 'MOT-1', 'bad', 'good.0', 'first', 'second.1']
+
+
+def test_a_wrong_list_and_names_given_twice_are_found(tmp_path, capsys):
+    for place in ('a', 'b'):
+        write_otb(tmp_path / place / 'Car', INSIDE)
+    write_otb(tmp_path / 'c' / 'Car1', INSIDE)
+    write_text(tmp_path / 'c' / 'list.txt', ['Car1', 'Car2'])
+    assert main(['verify', str(tmp_path)]) == 1
+    found = capsys.readouterr().out.replace(f'{tmp_path}', 'DATA').splitlines()
+    assert found[:2] == ['DATA: error: has two sequences Car: DATA/a/Car/groundtruth_rect.txt and '
+                         'DATA/b/Car/groundtruth_rect.txt; open them apart',
+                         'c: error: DATA/c/list.txt, line 2: there is no folder Car2']
+    assert found[2].startswith('sequences 3, errors 2, ')
+
+
 def test_the_hash_is_of_the_data_and_not_of_the_place(tmp_path):
     for name in ('One', 'Two'):
         write_otb(tmp_path / 'here' / name, INSIDE)

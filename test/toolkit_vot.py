@@ -1,4 +1,6 @@
 """The official VOT toolkit's analyses, fed with runs made here, beside the package's numbers."""
+from dataclasses import replace
+
 import numpy as np
 
 from tracking_nodes.evaluation import protocols
@@ -65,7 +67,7 @@ def as_region(values):
 def as_trajectory(run):
     """Return a `Run` as the toolkit's trajectory; the scores become confidences."""
     trajectory = Trajectory(len(run.boxes))
-    for index, (box, event, score) in enumerate(zip(run.boxes, run.events, run.scores)):
+    for index, (box, event, score) in enumerate(zip(run.answers, run.events, run.scores)):
         if event == TRACKED:
             trajectory.set(index, as_region(box), {'confidence': float(score)})
         else:
@@ -119,6 +121,22 @@ def supervised_runs(seed, lengths=(130, 400, 90), repetitions=3):
     return found
 
 
+def with_turned_answers(runs, seed):
+    """Return runs as of `supervised_runs`, in which two of three answers are turned boxes."""
+    generator = np.random.default_rng(seed)
+    return {name: (polygons, [replace(run, regions=[
+        _turned(box, generator.normal(0, 0.3)) if index % 3 else box
+        for index, box in enumerate(run.boxes)]) for run in rows])
+        for name, (polygons, rows) in runs.items()}
+
+
+def _turned(box, angle):
+    """Return the corners (8,) of a box (4,) turned around its middle, in radians."""
+    corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * box[2:] / 2
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return (corners @ turn.T + box[:2] + box[2:] / 2).ravel()
+
+
 def compare_overlaps(seed=0, count=2000):
     """Yield (what, ours, theirs) for the overlap of boxes and polygons, in and off the image."""
     generator = np.random.default_rng(seed)
@@ -132,11 +150,18 @@ def compare_overlaps(seed=0, count=2000):
     # Halves are where rounding rules differ.
     boxes[::3], polygons[::3] = np.round(boxes[::3] * 2) / 2, np.round(polygons[::3] * 2) / 2
     others = boxes + generator.normal(0, 8, boxes.shape) * [1, 1, 0, 0]
-    for what, regions in (('overlap of a box with a polygon', polygons),
-                          ('overlap of two boxes', others)):
-        theirs = [calculate_overlap(as_region(box), as_region(region), SIZE)
-                  for box, region in zip(boxes, regions)]
-        yield what, region_overlaps(boxes, regions, SIZE), np.array(theirs)
+    # As many pairs that meet as pairs that do not.
+    moved = polygons + np.repeat(generator.normal(0, 12, (count, 2)), 4, axis=0).reshape(count, 8)
+    turned = np.roll(polygons, 2, axis=1) + generator.normal(0, 4, polygons.shape)
+    for what, predicted, regions in (
+            ('overlap of a box with a polygon', boxes, polygons),
+            ('overlap of a polygon with a box', polygons, others),
+            ('overlap of two polygons', np.concatenate([moved, turned]),
+             np.concatenate([polygons, polygons])),
+            ('overlap of two boxes', boxes, others)):
+        theirs = [calculate_overlap(as_region(one), as_region(other), SIZE)
+                  for one, other in zip(predicted, regions)]
+        yield what, region_overlaps(predicted, regions, SIZE), np.array(theirs)
 
 
 def compare_supervised(runs, size=SIZE):
@@ -168,7 +193,7 @@ def compare_supervised(runs, size=SIZE):
     yield 'failures (robustness)', scores.overall['failures'], failed
     yield 'AR plot, reliability', scores.overall['reliability'], point[0]
     curve, = EAOCurve().subcompute(experiment, None, sequences, [])
-    outcomes = [[reset.Outcome(region_overlaps(run.boxes, regions, sizes[name]), run.events)
+    outcomes = [[reset.Outcome(region_overlaps(run.answers, regions, sizes[name]), run.events)
                  for run in rows] for name, (regions, rows) in runs.items()]
     yield 'EAO curve', reset.toolkit_curve(outcomes), np.array(curve)
     grid = Grid(1, 1)

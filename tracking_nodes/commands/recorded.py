@@ -33,19 +33,21 @@ def recorded(options):
     from tracking_nodes.evaluation.recorded import Answers, match_answers, pair_answers
     from tracking_nodes.evaluation.table import protocol_table
     from tracking_nodes.sequences.bags import BagSequence, read_detections
+    from tracking_nodes.sequences.fingerprint import dataset_hash
 
     protocol = protocols.get('latency')
     folder = Path(options.out) / protocol.folder
-    for path in options.bags:
-        sequence = BagSequence(path, options.image_topic, options.ground_truth_topic,
-                               options.ground_truth_file)
+    sequences = [BagSequence(path, options.image_topic, options.ground_truth_topic,
+                             options.ground_truth_file) for path in options.bags]
+    dataset = dataset_hash(sequences)
+    for path, sequence in zip(options.bags, sequences):
         found = read_detections(path, options.detections)
         answers = Answers(found.stamps, found.boxes, np.nan_to_num(found.scores),
                           found.received / 1e9)
         runs = {ONLINE: pair_answers(answers, sequence, sequence.received),
                 OFFLINE: match_answers(answers, sequence)[0]}
-        record = {'label': options.label, 'sequence': sequence.name, 'attributes': [],
-                  'made_by': {'topic': options.detections}}
+        record = results.describe(options.label, sequence, {'topic': options.detections}, {},
+                                  dataset)
         for trial in protocol.trials(sequence):
             results.write_result(folder, options.label, results.file_name(sequence.name, trial),
                                  results.Result.of(runs[trial.name], sequence, record, trial))

@@ -21,18 +21,20 @@ def add(commands):
 def verify(options):
     """Print what is found and the dataset's hash; return 1 where there is an error."""
     from functools import partial
+    from itertools import chain
 
     from tqdm import tqdm
 
-    from tracking_nodes.sequences.catalog import find_sequences
     from tracking_nodes.sequences.fingerprint import dataset_hash
-    from tracking_nodes.sequences.verification import check_sequence
+    from tracking_nodes.sequences.verification import check_listing, check_sequence
 
-    sequences = [sequence for path in options.datasets for sequence in find_sequences(path)]
+    listed = [check_listing(path) for path in options.datasets]
+    sequences = [sequence for found, _ in listed for sequence in found]
     counts = dict.fromkeys(('error', 'warning', 'note'), 0)
     with _mapping(options.jobs) as run:
         checked = run(partial(check_sequence, quick=options.quick), sequences)
-        for findings in tqdm(checked, total=len(sequences), unit='sequence', disable=None):
+        progress = tqdm(checked, total=len(sequences), unit='sequence', disable=None)
+        for findings in chain((findings for _, findings in listed), progress):
             for finding in findings:
                 counts[finding.severity] += 1
                 tqdm.write(str(finding))

@@ -10,6 +10,8 @@ The results folder, written and read.
     DIR/<tracker>/<sequence>_event.txt    only of reset-based runs: 0 skipped, 1 started, 2 failed,
                                           3 tracked
     DIR/<tracker>/<sequence>_age.txt      only of latency-aware runs: age of the answer, seconds
+    DIR/<tracker>/<sequence>_region.txt   only of imported runs with polygons: x,y,w,h or corners
+                                          x1,y1,x2,y2,... per frame
     DIR/<tracker>/<sequence>_run.json     what made the files above, and the ground truth
 
 This is one-pass evaluation. Every other protocol has the same in DIR/<protocol>/, without a
@@ -32,6 +34,7 @@ from tracking_nodes.errors import TrackingError
 from tracking_nodes.evaluation import confidence
 from tracking_nodes.evaluation.protocols.base import Trial
 from tracking_nodes.evaluation.run import Run
+from tracking_nodes.sequences.fingerprint import sequence_fingerprint
 
 SUMMARY_KEYS = ('auc', 'dp20', 'os50', 'cle', 'fps')
 _RECORD = '_run.json'
@@ -100,6 +103,21 @@ class StoredResults(Mapping):
         return len(self._files)
 
 
+def describe(label, sequence, made_by, made_with, dataset):
+    """
+    Return the record of a result that was not run here: what it was made of, and on which data.
+
+    :param label: name of the tracker.
+    :param sequence: the `Sequence`.
+    :param made_by: dictionary, where the boxes come from.
+    :param made_with: dictionary, what else is known.
+    :param dataset: `dataset_hash` of all sequences given.
+    """
+    return {'label': label, 'sequence': sequence.name, 'attributes': list(sequence.attributes),
+            'fingerprint': sequence_fingerprint(sequence), 'made_by': made_by,
+            'made_with': {**made_with, 'dataset': dataset}}
+
+
 def file_name(sequence_name, trial):
     """Return the name under which a trial's files lie in a tracker's folder."""
     return f'{sequence_name}.{trial.name}' if trial.name else sequence_name
@@ -139,6 +157,11 @@ def write_result(folder, tracker, name, result):
         Path(f'{stem}_score.txt').unlink(missing_ok=True)
     if run.events is not None:
         lines['_event.txt'] = [str(event) for event in run.events]
+    if run.regions is not None:
+        lines['_region.txt'] = [','.join(repr(float(value)) for value in region)
+                                for region in run.regions]
+    else:
+        Path(f'{stem}_region.txt').unlink(missing_ok=True)
     if run.ages is not None:
         lines['_age.txt'] = [f'{age:.6f}' for age in run.ages]
     for suffix, rows in {**lines, _RECORD: [json.dumps(record)]}.items():
@@ -162,12 +185,13 @@ def read_result(folder, tracker, name):
                   else np.full(len(boxes), np.nan))
         events, ages = (_optional(Path(f'{stem}_{what}.txt')) for what in ('event', 'age'))
         run = Run(boxes, scores, present > 0, seconds, tuple(record['image_size']),
-                  None if events is None else events.astype(np.int8), ages)
+                  None if events is None else events.astype(np.int8), ages,
+                  _regions(Path(f'{stem}_region.txt')))
         trial = _trial(record.get('trial', {}))
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise TrackingError(f'results of {name} in {stem.parent} cannot be read '
                             f'({error}); delete {stem.name}{_RECORD} and run it again') from error
-    counts = [len(part) for part in (boxes, scores, present, seconds, events, ages)
+    counts = [len(part) for part in (boxes, scores, present, seconds, events, ages, run.regions)
               if part is not None]
     if set(counts) != {len(truth)}:
         raise TrackingError(f'{stem}: {len(truth)} frames, but {counts} boxes, scores, present '
@@ -227,7 +251,7 @@ def forget_one(folder, tracker, name):
     :param name: as from `file_name`.
     """
     for suffix in (_RECORD, '.txt', '_score.txt', '_present.txt', '_time.txt', '_event.txt',
-                   '_age.txt'):
+                   '_age.txt', '_region.txt'):
         (Path(folder) / tracker / f'{name}{suffix}').unlink(missing_ok=True)
 
 
@@ -349,6 +373,12 @@ def _array(rows, width=None):
 def _trial(content):
     box = content.get('box')
     return Trial(**{**content, 'box': None if box is None else tuple(box)})
+
+
+def _regions(path):
+    if not path.exists():
+        return None
+    return [np.array(line.split(','), dtype=np.float64) for line in path.read_text().splitlines()]
 
 
 def _optional(path):

@@ -22,7 +22,8 @@ class Run:
     image_size: (width, height) of the first frame in pixels. events: (N,) int8, one of `SKIPPED`,
     `STARTED`, `FAILED` and `TRACKED` per frame, or None for a run without resets. ages: (N,)
     seconds between the frame's stamp and that of the image its answer is about, or None where
-    every frame was waited for.
+    every frame was waited for. regions: list of N arrays, a box (4,) or the corners of a polygon
+    (2n,) each, in pixels, where the tracker answered more than the boxes around them, else None.
     """
 
     boxes: np.ndarray
@@ -32,6 +33,12 @@ class Run:
     image_size: tuple
     events: np.ndarray | None = None
     ages: np.ndarray | None = None
+    regions: list | None = None
+
+    @property
+    def answers(self):
+        """The regions, where there are polygons among them; else the boxes."""
+        return self.boxes if self.regions is None else self.regions
 
     @property
     def scored(self):

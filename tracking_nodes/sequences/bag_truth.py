@@ -6,6 +6,7 @@ import numpy as np
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences import messages
 from tracking_nodes.sequences.bag_file import find_topic
+from tracking_nodes.sequences.bag_notes import NOTES_SUFFIX
 
 LOGGER = logging.getLogger(__name__)
 REGION_SUFFIX = '/region'
@@ -22,30 +23,55 @@ def find_truth_topic(reader):
 
 def truth_connections(reader, path, topic):
     """
-    Return the connections of a ground-truth topic and of the exact numbers beside it, if any.
+    Return the connections of a ground-truth topic and of what lies beside it, if anything does.
+
+    That are the exact numbers, and what is said of the targets (`bag_notes`).
 
     :param topic: of vision_msgs/Detection2DArray.
     :raises SequenceError: no such topic.
     """
     found = find_topic(reader, path, topic, (messages.DETECTIONS,))
+    beside = {found[0].topic + REGION_SUFFIX: messages.REGION,
+              found[0].topic + NOTES_SUFFIX: messages.STRING}
     return found + [connection for connection in reader.connections
-                    if connection.topic == found[0].topic + REGION_SUFFIX
-                    and connection.msgtype == messages.REGION]
+                    if beside.get(connection.topic) == connection.msgtype]
 
 
-def match_truth(path, topic, recorded, times):
+def find_targets(path, topic, recorded):
+    """
+    Return the ids of the targets of a ground-truth topic, [] where there is one at a time.
+
+    :param path: of the bag, for messages.
+    :param topic: of vision_msgs/Detection2DArray.
+    :param recorded: iterable of (stamp, receive time, message).
+    :return: list of str, in the order in which they appear.
+    :raises SequenceError: two of a message share an id, or one has none.
+    """
+    found, several = {}, False
+    for stamp, received, message in recorded:
+        ids = [detection.id for detection in message.detections]
+        found.update(dict.fromkeys(ids))
+        several |= len(ids) > 1
+        if len(set(ids)) < len(ids) or (len(ids) > 1 and '' in ids):
+            raise SequenceError(f'bag {path}: {topic} has {len(ids)} detections at '
+                                f'{stamp or received} ns with ids {", ".join(map(repr, ids))}; '
+                                'several targets are told apart by ids of their own')
+    return list(found) if several else []
+
+
+def match_truth(path, topic, recorded, times, target=None):
     """
     Return the ground truth of every image.
 
     :param path: of the bag, for messages.
-    :param topic: of vision_msgs/Detection2DArray, one detection at most per message.
+    :param topic: of vision_msgs/Detection2DArray.
     :param recorded: {topic: [(stamp, receive time, message)]} of `truth_connections`.
     :param times: (N,) int64, stamps of the images, nanoseconds.
+    :param target: id of the detections that count; None where there is one target.
     :return: boxes (N, 4), NaN where absent or without a message, and polygons (N, 8) or None.
-    :raises SequenceError: several targets, or not one message fits an image.
+    :raises SequenceError: not one message fits an image.
     """
-    stamps, boxes = _boxes(path, topic, recorded[topic])
-    regions = _regions(recorded.get(topic + REGION_SUFFIX, ()), boxes)
+    stamps, regions = _read_regions(path, topic, recorded, target)
     chosen = match_stamps(times, stamps)
     unused = len(stamps) - len(np.unique(chosen[chosen >= 0]))
     if unused == len(stamps):
@@ -78,34 +104,30 @@ def match_stamps(times, stamps):
     return np.where(np.abs(ordered[nearest] - times) <= half_frame, order[nearest], -1)
 
 
-def _boxes(path, topic, recorded):
-    """Return stamps (M,) and boxes (M, 4) of a topic, NaN rows for empty arrays."""
-    stamps, boxes = [], []
-    for stamp, received, message in recorded:
-        if len(message.detections) > 1:
-            ids = ', '.join(repr(detection.id) for detection in message.detections)
-            raise SequenceError(f'bag {path}: {topic} has {len(message.detections)} targets '
-                                f'({ids}) at {stamp} ns; ground truth is of one target')
+def _read_regions(path, topic, recorded, target):
+    """
+    Return stamps (M,), and x, y, w, h and the polygon of every message, (M, 12).
+
+    NaN stands where there is none. The exact numbers beside the detections count only where they
+    say the same.
+    """
+    exact = recorded.get(topic + REGION_SUFFIX, ())
+    stamps, regions = [], np.full((len(recorded[topic]), 12), np.nan)
+    for index, (stamp, received, message) in enumerate(recorded[topic]):
         stamps.append(stamp or received)
-        boxes.append(messages.detection_box(message.detections[0]) if message.detections
-                     else np.full(4, np.nan))
+        place = next((place for place, detection in enumerate(message.detections)
+                      if target in (None, detection.id)), None)
+        if place is None:
+            continue
+        region = regions[index]
+        region[:4] = messages.detection_box(message.detections[place])
+        # Of a bag that was cut short the last may be missing.
+        if index < len(exact):
+            numbers = exact[index][2].data
+            width, rest = divmod(len(numbers), len(message.detections))
+            own = numbers[place * width:(place + 1) * width]
+            if not rest and width in (4, 12) and np.allclose(own[:4], region[:4], 0, ROUNDING):
+                region[:width] = own
     if not stamps:
         raise SequenceError(f'bag {path}: topic {topic} has no messages')
-    return np.array(stamps, np.int64), np.array(boxes)
-
-
-def _regions(recorded, boxes):
-    """
-    Return x, y, w, h and the polygon of every message, (M, 12), NaN where there is none.
-
-    The exact numbers count only where they say the same as the detections.
-    """
-    regions = np.full((len(boxes), 12), np.nan)
-    regions[:, :4] = boxes
-    if len(recorded) != len(boxes):
-        return regions
-    for region, (_, _, message) in zip(regions, recorded):
-        numbers = message.data
-        if len(numbers) in (4, 12) and np.allclose(numbers[:4], region[:4], 0, ROUNDING):
-            region[:len(numbers)] = numbers
-    return regions
+    return np.array(stamps, np.int64), regions

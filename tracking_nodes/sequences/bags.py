@@ -1,4 +1,6 @@
 """Sequences in rosbags: read one, write one, and read recorded detections."""
+from functools import partial
+from itertools import islice
 import logging
 from pathlib import Path
 import shutil
@@ -15,8 +17,10 @@ from tracking_nodes.imaging import decode_compressed, decode_image, JPEG_START, 
 from tracking_nodes.sequences import messages
 from tracking_nodes.sequences.bag_file import (bag_files, find_topic, list_topics, open_bag,
                                                read_messages, read_topics)
-from tracking_nodes.sequences.bag_truth import (find_truth_topic, match_truth, REGION_SUFFIX,
-                                                truth_connections)
+from tracking_nodes.sequences.bag_notes import (noted_targets, NOTES_SUFFIX, read_notes,
+                                                TargetNotes, write_notes)
+from tracking_nodes.sequences.bag_truth import (find_targets, find_truth_topic, match_stamps,
+                                                match_truth, REGION_SUFFIX, truth_connections)
 from tracking_nodes.sequences.ground_truth import fit_to_video, read_ground_truth
 from tracking_nodes.sequences.sequence import camera_stamps, EncodedImage, Sequence
 
@@ -30,6 +34,8 @@ JPEG_QUALITY = 95
 FOREVER = QosTime(9223372036, 854775807)
 OFFERED = Qos(QosHistory.KEEP_LAST, 10, QosReliability.RELIABLE, QosDurability.VOLATILE, FOREVER,
               FOREVER, QosLiveliness.AUTOMATIC, FOREVER, False)
+# A latched topic: who subscribes late gets the message that was sent once.
+LATCHED = OFFERED._replace(depth=1, durability=QosDurability.TRANSIENT_LOCAL)
 
 
 class Detections(NamedTuple):
@@ -55,10 +61,14 @@ class BagSequence(Sequence):
     A stamp is that of the image's header; where a header has none, or they do not increase, all
     stamps are the times at which the bag received the images, said by a warning. Ground truth
     belongs to the image with the same header stamp, or else to the nearest one within half a
-    frame; images without any have NaN boxes.
+    frame; images without any have NaN boxes. Attributes, tags and values are those that
+    `write_bag` left beside the ground truth.
+
+    Of several targets one is read, from its first image to its last.
     """
 
-    def __init__(self, path, image_topic=None, ground_truth_topic=None, ground_truth_file=None):
+    def __init__(self, path, image_topic=None, ground_truth_topic=None, ground_truth_file=None,
+                 target=None):
         """
         Read the stamps and the ground truth of a bag; images are read when asked for.
 
@@ -68,8 +78,9 @@ class BagSequence(Sequence):
         :param ground_truth_topic: of vision_msgs/Detection2DArray; by default one whose name
             ends in `ground_truth`, if there is one.
         :param ground_truth_file: x,y,w,h or polygon per line, 0-based, instead of a topic.
-        :raises SequenceError: unreadable, no or several image topics, or ground truth that does
-            not fit.
+        :param target: id of one of several targets, which adds `.<target>` to the name.
+        :raises SequenceError: unreadable, no or several image topics, several targets of which
+            none is asked for, or ground truth that does not fit.
         """
         self.path = Path(path)
         with open_bag(self.path) as reader:
@@ -80,17 +91,24 @@ class BagSequence(Sequence):
             recorded = read_topics(reader, images + truth, stamps_only=self.image_topic)
         stamps, received = _times(self.path, self.image_topic, recorded[self.image_topic])
         boxes, polygons = np.full((len(stamps), 4), np.nan), None
+        notes = None
         if ground_truth_file:
             known = fit_to_video(read_ground_truth(ground_truth_file), len(stamps))
             boxes, polygons = known.boxes, known.polygons
         elif topic:
-            boxes, polygons = match_truth(self.path, truth[0].topic, recorded,
-                                          stamps if stamps.all() else received)
-        count = len(boxes)
-        self._received = received
+            times = stamps if stamps.all() else received
+            _check_target(self.path, truth[0].topic, recorded, target)
+            boxes, polygons = match_truth(self.path, truth[0].topic, recorded, times, target)
+            notes = _read_notes(self.path, truth[0].topic, recorded, times, target)
+        notes = notes or TargetNotes(np.isfinite(boxes[:, 0]))
+        frames = slice(0, len(boxes)) if target is None else _stretch(notes.seen)
+        self._first, self._received = frames.start, received
         stamps = _usable_stamps(stamps, received, f'bag {self.path}: topic {self.image_topic}')
-        name = self.path.name if self.path.is_dir() else self.path.stem
-        super().__init__(name, boxes, stamps[:count], polygons, sources=bag_files(self.path))
+        super().__init__(bag_name(self.path, target), boxes[frames], stamps[frames],
+                         polygons if polygons is None else polygons[frames], notes.attributes,
+                         {tag: flags[frames] for tag, flags in notes.tags.items()},
+                         bag_files(self.path),
+                         {name: numbers[frames] for name, numbers in notes.values.items()})
 
     @property
     def received(self):
@@ -98,27 +116,32 @@ class BagSequence(Sequence):
         return self._received[:len(self)]
 
     def images(self):
-        for index, message in enumerate(self._messages()):
+        for index, message in enumerate(self._own_messages()):
             yield self._decode(message, index)
 
     def image(self, index):
         self._check_index(index)
-        received = self._received[index]
-        earlier = index - int(np.searchsorted(self._received, received))
+        place = self._first + index
+        received = self._received[place]
+        earlier = place - int(np.searchsorted(self._received, received))
         same_time = list(self._messages(int(received), int(received) + 1))
         return self._decode(same_time[earlier], index)
 
     def encoded_images(self):
-        for message in self._messages():
+        for message in self._own_messages():
             kind = _encoded_format(message)
             yield EncodedImage(kind, bytes(message.data)) if kind else None
 
-    def _messages(self, start=None, stop=None):
+    def _own_messages(self):
         """Yield the image messages of the sequence's frames."""
+        return islice(self._messages(), self._first, self._first + len(self))
+
+    def _messages(self, start=None, stop=None):
+        """Yield the bag's image messages that were received in some time."""
         with open_bag(self.path) as reader:
             connections = find_topic(reader, self.path, self.image_topic, IMAGE_TYPES)
             found = read_messages(reader, connections, start, stop)
-            for _, (_, _, message) in zip(range(len(self)), found):
+            for _, _, message in found:
                 yield message
 
     def _decode(self, message, index):
@@ -131,6 +154,36 @@ class BagSequence(Sequence):
                              f'{error}') from error
         # A view of the bag's bytes cannot be drawn on, unlike the images of all other sequences.
         return image if image.flags.writeable else image.copy()
+
+
+def bag_name(path, target=None):
+    """Return the name of the sequence in a bag, of one of its targets where an id is given."""
+    name = path.name if path.is_dir() else path.stem
+    return name if target is None else f'{name}.{target}'
+
+
+def bag_targets(path, ground_truth_topic=None):
+    """
+    Return the ids of a bag's targets, [] where there is one, without reading images.
+
+    :param path: bag, as for `BagSequence`.
+    :param ground_truth_topic: as for `BagSequence`.
+    :raises SequenceError: unreadable bag, no such topic, or targets that cannot be told apart.
+    """
+    with open_bag(path) as reader:
+        topic = ground_truth_topic or find_truth_topic(reader)
+        if topic is None:
+            return []
+        truth = truth_connections(reader, path, topic)
+        topic = truth[0].topic
+        notes = [connection for connection in truth if connection.topic == topic + NOTES_SUFFIX]
+        if notes:
+            # Sent once, so that the ground truth itself need not be read.
+            for _, _, message in read_messages(reader, notes):
+                ids = noted_targets(message.data, f'bag {path}: {topic}{NOTES_SUFFIX}')
+                return ids if len(ids) > 1 else []
+        return find_targets(path, topic, read_messages(
+            reader, [connection for connection in truth if connection.topic == topic]))
 
 
 def read_detections(path, topic):
@@ -157,7 +210,7 @@ def read_detections(path, topic):
 
 
 def write_bag(sequence, path, storage='mcap', compressed=True, rate=None,
-              image_topic=IMAGE_TOPIC, ground_truth_topic=GROUND_TRUTH_TOPIC):
+              image_topic=IMAGE_TOPIC, ground_truth_topic=GROUND_TRUTH_TOPIC, targets=None):
     """
     Write a sequence as a rosbag2 that every distribution from Humble on reads.
 
@@ -169,7 +222,10 @@ def write_bag(sequence, path, storage='mcap', compressed=True, rate=None,
     :param rate: camera rate in Hz of new stamps; by default the sequence's own stamps stay.
     :param image_topic: base name of the image topic.
     :param ground_truth_topic: Detection2DArray topic, empty arrays while the target is absent;
-        the exact numbers are on `<ground_truth_topic>/region`.
+        the exact numbers are on `<ground_truth_topic>/region`, attributes, tags and values of
+        frames on `<ground_truth_topic>/sequence`.
+    :param targets: {id: (number of its first image, `Sequence`)} of a video with several; by
+        default the one of `sequence`.
     :raises SequenceError: the folder exists, or the sequence cannot be read.
     """
     path = Path(path)
@@ -181,18 +237,24 @@ def write_bag(sequence, path, storage='mcap', compressed=True, rate=None,
     image_topic, image_type = ((f'{image_topic}/compressed', messages.COMPRESSED) if compressed
                                else (image_topic, messages.IMAGE))
     topics = {image_topic: image_type}
-    if np.isfinite(sequence.boxes).any():
+    targets = targets or {messages.ONLY: (0, sequence)}
+    annotated = any(np.isfinite(target.boxes).any() for _, target in targets.values())
+    if annotated:
         topics |= {ground_truth_topic: messages.DETECTIONS,
                    ground_truth_topic + REGION_SUFFIX: messages.REGION}
     try:
         with writer:
             connections = [_add_topic(writer, topic, kind) for topic, kind in topics.items()]
+            if annotated:
+                notes = _add_topic(writer, ground_truth_topic + NOTES_SUFFIX, messages.STRING,
+                                   LATCHED)
+                _write(writer, notes, stamps[0],
+                       messages.make_string(write_notes(stamps, targets)))
             images = _image_messages(sequence, stamps, compressed)
             for index, image in enumerate(images):
-                frame = (image, *_truth_messages(sequence, stamps, index))
+                frame = (image, *_truth_messages(targets.items(), stamps, index))
                 for connection, message in zip(connections, frame):
-                    data = messages.typestore().serialize_cdr(message, connection.msgtype)
-                    writer.write(connection, int(stamps[index]), data)
+                    _write(writer, connection, stamps[index], message)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -240,9 +302,42 @@ def _encoded_format(message):
                  if data.startswith(start)), None)
 
 
-def _add_topic(writer, topic, kind):
+def _check_target(path, topic, recorded, target):
+    """Refuse to choose among several targets, and one that is not there."""
+    notes = recorded.get(topic + NOTES_SUFFIX)
+    known = (noted_targets(notes[0][2].data, f'bag {path}: {topic}{NOTES_SUFFIX}') if notes
+             else find_targets(path, topic, recorded[topic]))
+    if target is None and len(known) > 1:
+        raise SequenceError(f'bag {path}: {topic} has {len(known)} targets, {", ".join(known)}; '
+                            'say which one with target, or open all with open_sequences')
+    if target is not None and target not in known:
+        raise SequenceError(f'bag {path}: {topic} has no target {target!r}; it has '
+                            f'{", ".join(known) or "a single one"}')
+
+
+def _read_notes(path, topic, recorded, times, target):
+    """Return the `TargetNotes` of a target, or None where the bag says nothing of it."""
+    found = recorded.get(topic + NOTES_SUFFIX)
+    if not found:
+        return None
+    return read_notes(found[0][2].data, f'bag {path}: {topic}{NOTES_SUFFIX}',
+                      messages.ONLY if target is None else target, partial(match_stamps, times))
+
+
+def _stretch(marked):
+    """Return the slice from the first to the last that is marked (N,)."""
+    places = np.flatnonzero(marked)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, len(marked))
+
+
+def _add_topic(writer, topic, kind, qos=OFFERED):
     return writer.add_connection(topic, kind, typestore=messages.typestore(),
-                                 offered_qos_profiles=[OFFERED])
+                                 offered_qos_profiles=[qos])
+
+
+def _write(writer, connection, stamp, message):
+    data = messages.typestore().serialize_cdr(message, connection.msgtype)
+    writer.write(connection, int(stamp), data)
 
 
 def _image_messages(sequence, stamps, compressed):
@@ -264,7 +359,13 @@ def _encode(image):
     return EncodedImage('jpeg', data.tobytes())
 
 
-def _truth_messages(sequence, stamps, index):
-    polygon = None if sequence.polygons is None else sequence.polygons[index]
-    return (messages.make_detections(sequence.boxes[index], stamps[index]),
-            messages.make_region(sequence.boxes[index], polygon))
+def _truth_messages(targets, stamps, index):
+    """Return the detections of an image, and their exact numbers."""
+    boxes, annotations = {}, []
+    for name, (first, target) in targets:
+        own = index - first
+        if 0 <= own < len(target):
+            polygon = None if target.polygons is None else target.polygons[own]
+            boxes[name] = target.boxes[own]
+            annotations.append((target.boxes[own], polygon))
+    return messages.make_targets(boxes, stamps[index]), messages.make_regions(annotations)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.bag_file import BAG_SUFFIXES
-from tracking_nodes.sequences.bags import BagSequence
+from tracking_nodes.sequences.bags import bag_name, bag_targets, BagSequence
 from tracking_nodes.sequences.ground_truth import read_text
 from tracking_nodes.sequences.layouts import find_layout, LAYOUTS
 from tracking_nodes.sequences.layouts.layout import image_folder
 from tracking_nodes.sequences.layouts.plain import find_images_only, find_video
-from tracking_nodes.sequences.lazy import LazySequence
+from tracking_nodes.sequences.lazy import LazySequence, list_or_stand_in
 from tracking_nodes.sequences.named_sets import NAMED_SETS, split_name
 from tracking_nodes.sequences.video import VIDEO_SUFFIXES
 
@@ -40,34 +40,54 @@ def find_sequences(path, image_topic=None, ground_truth_topic=None, ground_truth
     """
     Return a `LazySequence` for each that lies at a path, also for a single one.
 
-    Parameters and errors are those of `open_sequences`, but no sequence is read.
+    Parameters and errors are those of `open_sequences`, but no sequence is read. Where only a
+    damaged file could tell the names, one sequence in their place says so when it is read.
     """
+    sequences = list_sequences(path, image_topic, ground_truth_topic, ground_truth_file)
+    for text in same_names(sequences):
+        raise SequenceError(f'{path} has {text}; open them apart')
+    return sequences
+
+
+def list_sequences(path, image_topic=None, ground_truth_topic=None, ground_truth_file=None):
+    """Return what `find_sequences` does, those with the same name too."""
     name, path = split_name(path)
     # Not resolved, since the name of a linked folder is that of the link.
     path = Path(os.path.abspath(path))
     if not path.exists():
         raise SequenceError(f'{path} does not exist')
     if ground_truth_file is not None:
-        sequences = _find_with_file(path, image_topic, Path(ground_truth_file))
-    elif name is not None:
+        return _find_with_file(path, image_topic, Path(ground_truth_file))
+    if name is not None:
         named = NAMED_SETS[name]
-        sequences = named.find(path, partial(_find_in_folder, layouts=[named.layout]))
-    else:
-        sequences = _find(path, image_topic, ground_truth_topic)
-    _check_names(path, sequences)
-    return sequences
+        return named.find(path, partial(_find_in_folder, layouts=[named.layout]))
+    return _find(path, image_topic, ground_truth_topic)
+
+
+def same_names(sequences):
+    """
+    Return for each sequence with the name of one before, in words, which two they are.
+
+    Results are kept by name, so those of one would be taken for those of the other.
+    """
+    places, found = {}, []
+    for sequence in sequences:
+        other = places.setdefault(sequence.name, sequence)
+        if other is not sequence:
+            found.append(f'two sequences {sequence.name}: {other.path} and {sequence.path}')
+    return found
 
 
 def _find(path, *topics):
     """Return a list of `LazySequence` of what lies at a path."""
     if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES:
         return find_video(path)
-    open_bag = partial(_lazy_bag, topics=topics)
+    open_bag = partial(_lazy_bags, topics=topics)
     if path.is_file():
         if path.suffix not in BAG_SUFFIXES:
             raise SequenceError(f'{path} is no video, no bag and no folder; videos are '
                                 f'{", ".join(VIDEO_SUFFIXES)}, bags {", ".join(BAG_SUFFIXES)}')
-        return [open_bag(path)]
+        return open_bag(path)
     sequences = _find_in_folder(path, LAYOUTS, open_bag)
     if not sequences:
         known = '; '.join(layout.summary for layout in LAYOUTS)
@@ -80,12 +100,13 @@ def _find_in_folder(folder, layouts, open_bag=None):
     """Return the sequences of a folder, or else of all folders in it, [] where there are none."""
     bags = _bags(folder) if open_bag else []
     if bags:
-        return [open_bag(bag) for bag in bags]
+        return [sequence for bag in bags for sequence in open_bag(bag)]
     layout = find_layout(folder, layouts)
     if layout is not None:
-        return layout.find(folder)
-    return [sequence for entry in _folders(folder)
-            for sequence in _find_in_folder(entry, layouts, open_bag)]
+        return list_or_stand_in(folder.name, folder, partial(layout.find, folder))
+    return list_or_stand_in(folder.name, folder, lambda: [
+        sequence for entry in _folders(folder)
+        for sequence in _find_in_folder(entry, layouts, open_bag)])
 
 
 def _folders(folder):
@@ -102,9 +123,11 @@ def _folders(folder):
     return [folder / name for name in names]
 
 
-def _lazy_bag(path, topics):
-    return LazySequence(path.name if path.is_dir() else path.stem, path, BagSequence, path,
-                        *topics)
+def _lazy_bags(path, topics):
+    """Return a sequence per target of a bag, whose ids only the bag itself can tell."""
+    return list_or_stand_in(bag_name(path), path, lambda: [
+        LazySequence(bag_name(path, target), path, BagSequence, path, *topics, None, target)
+        for target in bag_targets(path, topics[1]) or [None]])
 
 
 def _bags(path):
@@ -120,20 +143,11 @@ def _find_with_file(path, image_topic, file):
     """Return one bag, video or image folder with a ground-truth file given by hand."""
     bags = _bags(path)
     if len(bags) == 1:
-        return [_lazy_bag(bags[0], (image_topic, None, file))]
+        return [LazySequence(bag_name(bags[0]), bags[0], BagSequence, bags[0], image_topic, None,
+                             file)]
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return find_video(path, file)
     if path.is_dir() and image_folder(path):
         return find_images_only(path, file)
     raise SequenceError(f'ground truth file {file} needs one bag, video or image folder; {path} '
                         'is none')
-
-
-def _check_names(path, sequences):
-    """Results are kept by name, so those of one would be taken for those of the other."""
-    places = {}
-    for sequence in sequences:
-        if sequence.name in places:
-            raise SequenceError(f'{path} has two sequences {sequence.name}: '
-                                f'{places[sequence.name]} and {sequence.path}; open them apart')
-        places[sequence.name] = sequence.path

@@ -8,24 +8,27 @@ from tracking_nodes.errors import TrackingError
 from tracking_nodes.sequences.bags import (GROUND_TRUTH_TOPIC, IMAGE_TOPIC, STORAGES, write_bag)
 from tracking_nodes.sequences.catalog import open_sequences
 from tracking_nodes.sequences.mcap_repair import repair_mcap
+from tracking_nodes.sequences.same_video import join_targets, Video
 
 
-def convert(paths, out, **options):
+def convert(paths, out, together=False, **options):
     """
     Write every sequence at some paths to a bag.
 
     :param paths: what `open_sequences` takes.
-    :param out: the bag's folder when there is one sequence, else the folder that gets one bag
-        per sequence.
+    :param out: the bag's folder when there is one bag to write, else the folder that gets all.
+    :param together: whether the targets of one video go into one bag.
     :param options: passed to `write_bag`.
-    :return: yields (sequence, path of its bag) when it is written.
+    :return: yields (`Video`, path of its bag) when it is written.
     :raises TrackingError: a sequence cannot be read, or a bag exists.
     """
     sequences = [sequence for path in paths for sequence in open_sequences(path)]
-    for sequence in sequences:
-        path = Path(out) if len(sequences) == 1 else Path(out) / sequence.name
-        write_bag(sequence, path, **options)
-        yield sequence, path
+    videos = join_targets(sequences) if together else [
+        Video(sequence.name, sequence, {}) for sequence in sequences]
+    for video in videos:
+        path = Path(out) if len(videos) == 1 else Path(out) / video.name
+        write_bag(video.frames, path, targets=video.targets, **options)
+        yield video, path
 
 
 def main(arguments=None):
@@ -39,12 +42,14 @@ def main(arguments=None):
             messages = repair_mcap(options.sequences[0], options.out)
             print(f'{options.out}: at least {messages} messages saved')
             return 0
-        written = convert(options.sequences, options.out, storage=options.storage,
+        written = convert(options.sequences, options.out, options.together,
+                          storage=options.storage,
                           compressed=options.image == 'jpeg', rate=options.rate,
                           image_topic=options.topic,
                           ground_truth_topic=options.ground_truth_topic)
-        for sequence, path in written:
-            print(f'{path}: {len(sequence)} frames of {sequence.name}')
+        for video, path in written:
+            targets = f', {len(video.targets)} targets' if video.targets else ''
+            print(f'{path}: {len(video.frames)} frames of {video.name}{targets}')
     except TrackingError as error:
         print(f'dataset_to_bag: {error}', file=sys.stderr)
         return 1
@@ -71,6 +76,9 @@ def _parser():
                         help='image topic, without /compressed (default: %(default)s)')
     parser.add_argument('--ground-truth-topic', default=GROUND_TRUTH_TOPIC,
                         help='ground truth topic (default: %(default)s)')
+    parser.add_argument('--together', action='store_true',
+                        help='write the targets of one video into one bag, told apart by the ids '
+                             'of their detections; else each gets a bag with the images')
     parser.add_argument('--repair', action='store_true',
                         help='SEQUENCE is an mcap file that was cut short, OUT the mcap file '
                              'that gets what is whole of it')

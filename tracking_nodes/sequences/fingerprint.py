@@ -26,6 +26,13 @@ def dataset_hash(sequences):
     return total.hexdigest()
 
 
+def sequence_fingerprint(sequence):
+    """Return 16 digits of one sequence's hash, its stamps too: what its results belong to."""
+    digest = hashlib.sha256(dataset_hash([sequence]).encode())
+    digest.update(sequence.stamps.tobytes())
+    return digest.hexdigest()[:16]
+
+
 def _describe(sequence):
     """Return name, length and files of a sequence, one a line."""
     files = [f'{file.name} {file.stat().st_size}' for file in sequence.sources]

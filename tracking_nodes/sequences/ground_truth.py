@@ -80,7 +80,7 @@ def read_rows(file):
     Return the numbers of a text file with one line per frame.
 
     Commas, semicolons, tabs and spaces separate; any line end is good; a line that holds a NaN
-    becomes a row of NaN.
+    becomes a row of NaN, and so does one of separators alone, such as `,,,`.
 
     :param file: path of the file.
     :return: (N, K) float64.
@@ -90,19 +90,46 @@ def read_rows(file):
     lines = read_text(file).rstrip().splitlines()
     if not lines:
         raise SequenceError(f'ground truth {file} is empty')
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append([float(word) for word in SEPARATORS.split(line.strip(' \t,;'))])
-        except ValueError:
-            raise SequenceError(f'ground truth {file}, line {number}: {line!r} is not a list of '
-                                'numbers') from None
-        if len(rows[-1]) != len(rows[0]) or math.inf in map(abs, rows[-1]):
-            raise SequenceError(f'ground truth {file}, line {number}: expected {len(rows[0])} '
-                                f'finite numbers or NaN as in line 1, got {line!r}')
+    rows = [_numbers(file, number, line) for number, line in enumerate(lines, 1)]
+    # What stands for a whole line does not say how long lines are.
+    model = next((index for index, row in enumerate(rows) if row), None)
+    width = len(re.findall('[,;]', lines[0])) + 1 if model is None else len(rows[model])
+    for index, (row, line) in enumerate(zip(rows, lines)):
+        if not row:
+            rows[index] = [math.nan] * width
+        elif len(row) != width or math.inf in map(abs, row):
+            raise SequenceError(f'ground truth {file}, line {index + 1}: expected {width} finite '
+                                f'numbers or NaN as in line {model + 1}, got {line!r}')
     rows = np.array(rows, dtype=np.float64)
     rows[np.isnan(rows).any(axis=1)] = np.nan
     return rows
+
+
+def wrong_count(file, rows, expected, what):
+    """
+    Return the error of a file that holds another number of numbers than it should.
+
+    :param file: path of the file.
+    :param rows: (N, K), its numbers.
+    :param expected: how many there should be.
+    :param what: of what, in words.
+    :return: `SequenceError` that names the line where there are too many, or where they end.
+    """
+    line = min(expected // rows.shape[1] + 1, len(rows))
+    return SequenceError(f'{file}, line {line}: expected {expected} {what}, found {rows.size}')
+
+
+def _numbers(file, number, line):
+    """Return the numbers of a line, [] where a NaN or separators stand for all of them."""
+    words = SEPARATORS.split(line.strip(' \t,;'))
+    if words == [''] and line.strip():
+        return []
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        raise SequenceError(f'ground truth {file}, line {number}: {line!r} is not a list of '
+                            'numbers') from None
+    return [] if len(numbers) == 1 and math.isnan(numbers[0]) else numbers
 
 
 def read_ground_truth(file, form='xywh', origin=0):
@@ -125,8 +152,9 @@ def read_ground_truth(file, form='xywh', origin=0):
         polygons = rows - origin
         return GroundTruth(polygon_to_box(polygons), polygons, file=file, lines=lines)
     if rows.shape[1] != 4:
-        raise SequenceError(f'ground truth {file} has {rows.shape[1]} numbers a line; a box has '
-                            'four, a polygon eight')
+        line = 1 + int(np.isfinite(rows).all(axis=1).argmax())
+        raise SequenceError(f'ground truth {file}, line {line}: expected the four numbers of a '
+                            f'box or the eight of a polygon, found {rows.shape[1]}')
     boxes = rows - [origin, origin, 0, 0]
     if form == 'xyxy':
         boxes = np.concatenate([rows[:, :2] - origin, rows[:, 2:] - rows[:, :2]], axis=1)
@@ -146,7 +174,7 @@ def read_flags(file, frames, short=False):
     rows = read_rows(file)
     values = rows[0] if len(rows) == 1 else rows[:, 0]
     if len(values) > frames or (len(values) < frames and not short):
-        raise SequenceError(f'{file} has {len(values)} labels for {frames} frames')
+        raise wrong_count(file, rows, frames, 'labels, one for each frame')
     return np.concatenate([values, np.zeros(frames - len(values))])
 
 

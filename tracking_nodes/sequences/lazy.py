@@ -1,6 +1,7 @@
 """A sequence that is opened when something beside its name is asked for."""
 from functools import cached_property
 
+from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.sequence import checked_name, Sequence
 
 
@@ -68,3 +69,24 @@ class LazySequence(Sequence):
 
     def encoded_images(self):
         return self.opened.encoded_images()
+
+
+def list_or_stand_in(name, path, list_sequences):
+    """
+    Return what lies somewhere, or one sequence in its place that says why it cannot be listed.
+
+    So a folder whose names only its damaged file could tell does not keep others from being
+    listed.
+
+    :param name: of the sequence in its place.
+    :param path: of the file or folder.
+    :param list_sequences: function that returns a list of sequences.
+    """
+    try:
+        return list_sequences()
+    except SequenceError as error:
+        return [LazySequence(name, path, _say, str(error))]
+
+
+def _say(text):
+    raise SequenceError(text)

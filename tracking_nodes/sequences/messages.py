@@ -3,8 +3,8 @@ Ground truth and images as messages of a bag, without a ROS installation.
 
 A frame's annotation is a vision_msgs/Detection2DArray, empty while the target is absent. Centre
 and size do not always give back the last bit of a corner, and have no room for a polygon, so the
-numbers themselves lie beside it as a std_msgs/Float64MultiArray: x, y, w, h, and the eight
-coordinates of the polygon where there is one.
+numbers themselves lie beside it as a std_msgs/Float64MultiArray: for each detection x, y, w, h,
+and the eight coordinates of the polygon where there is one.
 """
 from functools import lru_cache
 
@@ -17,6 +17,9 @@ IMAGE = 'sensor_msgs/msg/Image'
 COMPRESSED = 'sensor_msgs/msg/CompressedImage'
 DETECTIONS = 'vision_msgs/msg/Detection2DArray'
 REGION = 'std_msgs/msg/Float64MultiArray'
+STRING = 'std_msgs/msg/String'
+# Of the only target of a video.
+ONLY = '1'
 FRAME_ID = 'camera'
 
 # rosbags knows the common interfaces of a distribution, and vision_msgs is not among them.
@@ -68,23 +71,43 @@ def make_detections(box, stamp):
     :param box: (4,), x, y, w, h in pixels; NaN gives an array without detections.
     :param stamp: nanoseconds.
     """
-    detections = []
-    if np.isfinite(box).all():
-        x, y, width, height = (float(value) for value in xywh_to_cxcywh(box))
-        point, pose = _new('vision_msgs/msg/Point2D'), _new('vision_msgs/msg/Pose2D')
-        detections.append(_new('vision_msgs/msg/Detection2D')(
-            header=_header(stamp), results=[_certain()], id='1',
-            bbox=_new('vision_msgs/msg/BoundingBox2D')(
-                center=pose(position=point(x=x, y=y), theta=0.0), size_x=width, size_y=height)))
-    return _new(DETECTIONS)(header=_header(stamp), detections=detections)
+    return make_targets({ONLY: box}, stamp)
+
+
+def make_targets(boxes, stamp):
+    """
+    Return a Detection2DArray of the ground-truth boxes of several targets.
+
+    :param boxes: {id: (4,)}, as `make_detections` takes them.
+    :param stamp: nanoseconds.
+    """
+    return _new(DETECTIONS)(header=_header(stamp), detections=[
+        _detection(name, box, stamp) for name, box in boxes.items() if np.isfinite(box).all()])
 
 
 def make_region(box, polygon=None):
     """Return the exact numbers of an annotation, (4,) and (8,) or None, as one array."""
-    parts = [part for part in (box, polygon) if part is not None and np.isfinite(part).all()]
-    numbers = np.concatenate([*parts, np.zeros(0)])
+    return make_regions([(box, polygon)])
+
+
+def make_regions(annotations):
+    """
+    Return the exact numbers of several annotations, in the order of their detections.
+
+    :param annotations: list of box (4,) and polygon (8,) or None. Where one has a polygon, those
+        without have NaN in its place, so that all are of one length.
+    """
+    known = [(box, polygon) for box, polygon in annotations if np.isfinite(box).all()]
+    whole = [polygon is not None and np.isfinite(polygon).all() for _, polygon in known]
+    rows = [box if not any(whole) else np.concatenate([box, polygon if drawn else [np.nan] * 8])
+            for (box, polygon), drawn in zip(known, whole)]
     return _new(REGION)(layout=_new('std_msgs/msg/MultiArrayLayout')(dim=[], data_offset=0),
-                        data=numbers)
+                        data=np.concatenate([*rows, np.zeros(0)]))
+
+
+def make_string(text):
+    """Return a std_msgs/String."""
+    return _new(STRING)(data=text)
 
 
 def detection_box(detection):
@@ -114,6 +137,16 @@ def _header(stamp):
     seconds, rest = divmod(int(stamp), 1_000_000_000)
     time = _new('builtin_interfaces/msg/Time')(sec=seconds, nanosec=rest)
     return _new('std_msgs/msg/Header')(stamp=time, frame_id=FRAME_ID)
+
+
+def _detection(name, box, stamp):
+    """Return the Detection2D of a target's box."""
+    x, y, width, height = (float(value) for value in xywh_to_cxcywh(box))
+    point, pose = _new('vision_msgs/msg/Point2D'), _new('vision_msgs/msg/Pose2D')
+    return _new('vision_msgs/msg/Detection2D')(
+        header=_header(stamp), results=[_certain()], id=name,
+        bbox=_new('vision_msgs/msg/BoundingBox2D')(
+            center=pose(position=point(x=x, y=y), theta=0.0), size_x=width, size_y=height))
 
 
 def _certain():

@@ -6,6 +6,7 @@ import logging
 import numpy as np
 
 from tracking_nodes.errors import TrackingError
+from tracking_nodes.sequences.catalog import list_sequences, same_names
 
 READERS = logging.getLogger('tracking_nodes.sequences')
 # Annotators draw boxes a little over the edge; more than this is worth a line.
@@ -29,6 +30,22 @@ class Finding:
 
     def __str__(self):
         return f'{self.place}: {self.severity}: {self.text}'
+
+
+def check_listing(path):
+    """
+    List what lies at a path.
+
+    :return: list of `LazySequence` to check one by one, and list of `Finding`.
+    """
+    findings = []
+    with _what_readers_say(findings, path):
+        try:
+            sequences = list_sequences(path)
+        except (TrackingError, OSError) as error:
+            return [], [*findings, Finding('error', str(path), str(error))]
+    return sequences, findings + [Finding('error', str(path), f'has {text}; open them apart')
+                                  for text in same_names(sequences)]
 
 
 def check_sequence(sequence, quick=False):

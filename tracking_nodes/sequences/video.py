@@ -72,7 +72,7 @@ class VideoSequence(Sequence):
         super().__init__(name, truth.boxes, camera_stamps(len(truth), video_rate(file)),
                          truth.polygons, tags=truth.tags, sources=[Path(file)],
                          values=truth.values)
-        self._first, self._truth = first, truth
+        self.first, self._truth = first, truth
 
     def images(self):
         with self._open_at(0) as capture:
@@ -91,7 +91,7 @@ class VideoSequence(Sequence):
     def _open_at(self, index):
         with open_video(self.sources[0]) as capture:
             # Seeking by number is not exact in every container, reading on is.
-            for _ in range(self._first + index):
+            for _ in range(self.first + index):
                 capture.grab()
             yield capture
 
@@ -99,5 +99,5 @@ class VideoSequence(Sequence):
         success, image = capture.read()
         if not success:
             raise SequenceError(f'video {self.sources[0]} ends before frame '
-                                f'{self._first + index} of {self._first + len(self)}')
+                                f'{self.first + index} of {self.first + len(self)}')
         return image

@@ -1,5 +1,5 @@
 """
-Overlap of predicted boxes with VOT's regions, counted in pixels as the official tools do.
+Overlap of predicted boxes or polygons with VOT's regions, in pixels as the official tools count.
 
 Both tools fill polygons and count pixels; they differ, from each other and from what they did
 before, in details that move a score in its third digit:
@@ -23,50 +23,54 @@ from tracking_nodes.evaluation.measures.older_overlap import older_overlap
 OVERLAP_RULES = ('toolkit', 'pysot', 'older')
 
 
-def region_overlaps(boxes, regions, image_size, rule='toolkit'):
+def region_overlaps(predicted, regions, image_size, rule='toolkit'):
     """
-    Return the overlap of each box with its region.
+    Return the overlap of each predicted region with its own.
 
-    :param boxes: (N, 4) x, y, w, h in pixels.
-    :param regions: (N, 4) boxes or (N, 2n) corners x1, y1, x2, y2, ...
+    :param predicted: (N, 4) boxes x, y, w, h in pixels, or (N, 2n) corners x1, y1, x2, y2, ...;
+        or a list of N such rows, boxes and polygons.
+    :param regions: the same of the ground truth.
     :param image_size: (width, height) in pixels; only pixels inside of it count, but for the rule
         `older`. None: all.
     :param rule: one of `OVERLAP_RULES`.
-    :return: (N,) in [0, 1]; NaN where box or region has a NaN.
+    :return: (N,) in [0, 1]; NaN where one of the two has a NaN.
     """
-    # The tools hold coordinates in 32 bits, and rounding sees the difference.
-    boxes = np.asarray(boxes, dtype=np.float32).reshape(-1, 4)
-    regions = np.asarray(regions, dtype=np.float32)
     overlap = {'toolkit': _toolkit_overlap, 'pysot': _pysot_overlap,
                'older': _older_overlap}[rule]
-    known = np.isfinite(boxes).all(axis=1) & np.isfinite(regions).all(axis=1)
-    result = np.full(len(boxes), np.nan)
-    for index in np.flatnonzero(known):
-        result[index] = overlap(boxes[index], regions[index], image_size)
+    pairs = list(zip(_rows(predicted), _rows(regions)))
+    result = np.full(len(pairs), np.nan)
+    for index, (one, other) in enumerate(pairs):
+        if np.isfinite(one).all() and np.isfinite(other).all():
+            result[index] = overlap(one, other, image_size)
     return result
 
 
-def _toolkit_overlap(box, region, image_size):
-    box = np.round(box).astype(np.int64)
-    region = np.round(region).astype(np.int64)
-    shapes = [_box_pixels(box), _box_pixels(region) if len(region) == 4 else _bounds(region)]
+def _rows(regions):
+    """Return regions one by one, in 32 bits as the tools hold them: rounding sees it."""
+    if isinstance(regions, np.ndarray):
+        return np.atleast_2d(regions).astype(np.float32)
+    return [np.asarray(region, dtype=np.float32) for region in regions]
+
+
+def _toolkit_overlap(predicted, region, image_size):
+    regions = [np.round(one).astype(np.int64) for one in (predicted, region)]
+    shapes = [_box_pixels(one) if len(one) == 4 else _bounds(one) for one in regions]
     left, top, right, bottom = union = _union(shapes)
     if left >= right or top >= bottom:
         return 1.0
     left, top, right, bottom = window = _cut(union, image_size)
     if left >= right or top >= bottom:
         return 0.0
-    if len(region) == 4:
-        return _share(*(_filled(_cut(shape, image_size), window) for shape in shapes))
-    return _share(_filled(_cut(shapes[0], image_size), window),
-                  _fill_polygon(region, window, True))
+    return _share(*(_filled(_cut(shape, image_size), window) if len(one) == 4
+                    else _fill_polygon(one, window, True)
+                    for one, shape in zip(regions, shapes)))
 
 
-def _pysot_overlap(box, region, image_size):
+def _pysot_overlap(predicted, region, image_size):
     bounds = [_cut((np.floor(x.min()), np.floor(y.min()), np.ceil(x.max()), np.ceil(y.max())),
                    image_size)
               for x, y in ((corners[0::2], corners[1::2])
-                           for corners in (_corners(box), _corners(region)))]
+                           for corners in (_corners(predicted), _corners(region)))]
     areas = [(right - left) * (bottom - top) for left, top, right, bottom in bounds]
     window = tuple(int(value) for value in _union(bounds))
     apart = any(one[axis] >= other[axis + 2] for axis in (0, 1)
@@ -75,7 +79,7 @@ def _pysot_overlap(box, region, image_size):
         return 0.0
     origin = np.tile(np.float32(window[:2]), 4)
     masks = []
-    for corners in (_corners(box), _corners(region)):
+    for corners in (_corners(predicted), _corners(region)):
         moved = corners - np.resize(origin, len(corners))
         rounded = np.copysign(np.floor(np.abs(moved) + np.float32(0.5)), moved).astype(np.int64)
         size = (0, 0, window[2] - window[0], window[3] - window[1])
@@ -83,8 +87,8 @@ def _pysot_overlap(box, region, image_size):
     return _share(*masks)
 
 
-def _older_overlap(box, region, image_size):
-    return older_overlap(_corners(box), _corners(region))
+def _older_overlap(predicted, region, image_size):
+    return older_overlap(_corners(predicted), _corners(region))
 
 
 def _corners(region):
@@ -144,8 +148,9 @@ def _fill_polygon(corners, window, tips):
     across = x + (rows - y) / np.where(rise == 0, 1, rise) * run * (rise != 0)
     nodes = np.where(touched, np.trunc(across), np.inf)
     turns = run * np.roll(rise, 1) - rise * np.roll(run, 1)
-    # Four corners that all turn one way cannot cross; more could, as a star does.
-    if len(x) == 4 and ((turns >= 0).all() or (turns <= 0).all()):
+    # Four corners that all turn one way cannot cross; more could, as a star does. Where three lie
+    # on one row, the tools leave part of it out.
+    if len(x) == 4 and ((turns > 0).all() or (turns < 0).all()):
         return _between_outer_nodes(nodes, touched, columns, tips)
     mask = np.zeros((len(rows), columns), dtype=bool)
     nodes.sort(axis=1)

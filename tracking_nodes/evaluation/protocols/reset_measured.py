@@ -32,7 +32,7 @@ class Measured:
 def measure(results):
     """Return what is `Measured` of the `Result`s of one sequence."""
     results = list(results)
-    outcomes = ([reset.Outcome(region_overlaps(one.run.boxes, one.regions, one.run.image_size,
+    outcomes = ([reset.Outcome(region_overlaps(one.run.answers, one.regions, one.run.image_size,
                                                rule), one.run.events) for one in results]
                 for rule in ('toolkit', 'pysot', 'older'))
     tags = dict(results[0].tags)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tracking_nodes.errors import TrackingError
+from tracking_nodes.evaluation.published.otb_types import boxes_of
 from tracking_nodes.evaluation.run import FAILED, SKIPPED, STARTED, TRACKED
 from tracking_nodes.geometry import polygon_to_box
 
@@ -19,13 +20,15 @@ class Published:
 
     boxes: (N, 4) x, y, w, h as written, NaN rows where there is none. events: (N,) int8, codes of
     `run.py`, or None for a run without resets. fps: frames per second, or None. first_pixel:
-    what the format is known to count pixels from, or None.
+    what the format is known to count pixels from, or None. regions: as of `Run`, where there are
+    polygons.
     """
 
     boxes: np.ndarray
     events: np.ndarray | None = None
     fps: float | None = None
     first_pixel: int | None = None
+    regions: list | None = None
 
 
 def read_published(path, video):
@@ -48,44 +51,46 @@ def _read_text(path, video):
     pytracking, pysot, got10k and the VOT toolkit write so; numbers are separated by commas, tabs
     or spaces.
     """
-    boxes, events = [], []
+    regions, events = [], []
     for number, line in enumerate(_text(path).splitlines(), 1):
         try:
             values = [float(word) for word in line.replace(',', ' ').replace(';', ' ').split()]
         except ValueError:
             values = []
         if len(values) == 1 and values[0] in (SKIPPED, STARTED, FAILED):
-            boxes.append([np.nan] * 4)
+            regions.append([np.nan] * 4)
             events.append(int(values[0]))
         elif len(values) == 4 or len(values) >= 6 and len(values) % 2 == 0:
-            boxes.append(values if len(values) == 4 else polygon_to_box(values))
+            regions.append(values)
             events.append(TRACKED)
         else:
             raise TrackingError(f'{path}, line {number}: {line.strip()!r} is no box x,y,w,h, no '
                                 'polygon and none of the codes 0, 1, 2')
-    if not boxes:
+    if not regions:
         raise TrackingError(f'{path} is empty')
-    events = np.array(events, dtype=np.int8)
-    return [Published(np.array(boxes, dtype=np.float64),
-                      None if (events == TRACKED).all() else events)]
+    events, regions = np.array(events, dtype=np.int8), [np.array(row) for row in regions]
+    boxes = np.array([row if len(row) == 4 else polygon_to_box(row) for row in regions])
+    return [Published(boxes, None if (events == TRACKED).all() else events,
+                      regions=None if all(len(row) == 4 for row in regions) else regions)]
 
 
 def _read_mat(path, video):
-    """Read OTB's MATLAB results: a cell `results` of structs with `res`, one box per row."""
+    """Read OTB's MATLAB results: a cell `results` of structs with `res`, `otb_types` by `type`."""
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
     try:
         runs = np.atleast_1d(loadmat(path, squeeze_me=True, struct_as_record=False)['results'])
-        found = [(run.res, str(getattr(run, 'type', 'rect')), _number(run, 'fps'))
-                 for run in runs]
+        # A single frame has lost its axis.
+        found = [(np.atleast_2d(run.res), str(getattr(run, 'type', 'rect')),
+                  getattr(run, 'tmplsize', None), _number(run, 'fps')) for run in runs]
     except (OSError, ValueError, KeyError, AttributeError, MatReadError,
             NotImplementedError) as error:
         raise TrackingError(f'{path} is no result of the OTB toolkit ({error}); it holds a cell '
                             'array "results" with a field "res", and is older than MATLAB 7.3'
                             ) from error
-    return [Published(_four_columns(boxes, path, kind), None, fps, 1)
-            for boxes, kind, fps in found]
+    return [Published(boxes_of(rows, kind, template, path), None, fps, 1)
+            for rows, kind, template, fps in found]
 
 
 def _read_json(path, video):
@@ -108,21 +113,10 @@ def _read_json(path, video):
 def _read_entry(content, path):
     """Return one run: boxes alone, or a dictionary of them and what else is known."""
     if not isinstance(content, dict):
-        return Published(_four_columns(content, path, 'rect'))
-    boxes = content.get('res', content.get('boxes'))
-    return Published(_four_columns(boxes, path, content.get('resType', 'rect')), None,
-                     content.get('fps'), 1 if 'res' in content else None)
-
-
-def _four_columns(boxes, path, kind):
-    try:
-        boxes = np.array(boxes, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TrackingError(f'{path} does not hold four numbers per frame ({error})') from error
-    if kind != 'rect' or boxes.ndim != 2 or boxes.shape[1] != 4:
-        raise TrackingError(f'{path} holds results of type {kind!r} and shape {boxes.shape}; only '
-                            '"rect", (frames, 4), can be compared')
-    return boxes
+        return Published(boxes_of(content, 'rect', None, path))
+    boxes = boxes_of(content.get('res', content.get('boxes')), content.get('resType', 'rect'),
+                     content.get('tmplsize'), path)
+    return Published(boxes, None, content.get('fps'), 1 if 'res' in content else None)
 
 
 def _number(struct, name):

@@ -6,7 +6,7 @@ from tracking_nodes.evaluation.published.files import SUFFIXES
 
 _REPETITION = re.compile(r'^(.*)_(\d{3})$')
 # Files beside the boxes: seconds, confidence, presence.
-_OTHER = re.compile(r'_(times?|confidence|score|present|properties|run|event|age)$')
+_OTHER = re.compile(r'_(times?|confidence|score|present|properties|run|event|age|region)$')
 
 
 def same_video(one, other):

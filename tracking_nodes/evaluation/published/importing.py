@@ -1,4 +1,5 @@
 """Published raw results as a tracker of a results folder."""
+from dataclasses import replace
 import hashlib
 from pathlib import Path
 
@@ -6,17 +7,21 @@ import numpy as np
 
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation import results
+from tracking_nodes.evaluation.published.beside import read_confidences, read_times
 from tracking_nodes.evaluation.published.files import read_published
 from tracking_nodes.evaluation.published.find import result_files, same_video
-from tracking_nodes.evaluation.run import Run, STARTED
+from tracking_nodes.evaluation.run import Run, STARTED, TRACKED
+from tracking_nodes.sequences.fingerprint import dataset_hash
+
+_RESET_BASED = ('vot', 'vot_realtime')
 
 
 def import_results(source, sequences, folder, label, protocol, first_pixel=None):
     """
     Write published results into a results folder, as if this package had run them.
 
-    Scores are not known, presence is wherever there is a box; times only where the file has
-    frames per second.
+    Presence is wherever there is a box. Scores and times are those of files beside the boxes; one
+    rate for all frames may stand in the file itself. Where neither is, they are not known.
 
     :param source: the tracker's folder of results, or one file.
     :param sequences: the `Sequence`s to look for, with their ground truth.
@@ -34,21 +39,37 @@ def import_results(source, sequences, folder, label, protocol, first_pixel=None)
     source = Path(source)
     if not source.exists():
         raise TrackingError(f'{source} does not exist; give a folder or file of results')
-    done, refused = [], {}
-    for sequence in sequences:
+    readable, refused = _open(sequences)
+    dataset, done = dataset_hash(readable), []
+    for sequence in readable:
         try:
             for trial, (path, found) in _trials(source, sequence, label, protocol).items():
+                _check(found, protocol, path)
                 run, digest = _run(path, found, sequence, trial, first_pixel)
-                _check(run, protocol, path)
+                if protocol.name not in _RESET_BASED:
+                    run = replace(run, events=None)
                 results.write_result(
                     Path(folder) / protocol.folder, label,
                     results.file_name(sequence.name, trial),
-                    results.Result.of(run, sequence, _record(label, sequence, path, digest),
-                                      trial))
+                    results.Result.of(run, sequence, results.describe(
+                        label, sequence, {'published': True},
+                        {'file': path.name, 'sha256': digest}, dataset), trial))
             done.append(sequence.name)
         except TrackingError as error:
             refused[sequence.name] = str(error)
     return done, refused
+
+
+def _open(sequences):
+    """Return the sequences that can be read, and {name: why not} of the others."""
+    readable, refused = [], {}
+    for sequence in sequences:
+        try:
+            len(sequence)
+            readable.append(sequence)
+        except TrackingError as error:
+            refused[sequence.name] = str(error)
+    return readable, refused
 
 
 def _trials(source, sequence, label, protocol):
@@ -94,24 +115,49 @@ def _run(path, found, sequence, trial, first_pixel):
         boxes[started] = sequence.boxes[started]
         ran |= started
     boxes[:trial.first] = np.nan
-    seconds = np.full(count, 1 / found.fps if found.fps else 0.0)
+    regions = found.regions
+    if regions is not None:
+        # A box where there is no polygon: that of the start, too, which files do not hold.
+        regions = [box if len(region) == 4 else region - offset
+                   for box, region in zip(boxes, [boxes[0]] * before + regions)]
     height, width = sequence.image(0).shape[:2]
-    run = Run(boxes, np.full(count, np.nan), ran, np.where(ran, seconds, 0), (width, height),
-              found.events)
+    run = Run(boxes, _scores(path, found, ran, before), ran,
+              np.where(ran, _seconds(path, found, before), 0), (width, height), found.events,
+              regions=regions)
     return run, hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _check(run, protocol, path):
+def _seconds(path, found, before):
+    """Return (N,) seconds of the frames, from the file beside the boxes or from their rate."""
+    times = read_times(path, len(found.boxes))
+    if times is None:
+        times = np.full(len(found.boxes), 1 / found.fps if found.fps else 0.0)
+    return np.concatenate([np.zeros(before), np.nan_to_num(times)])
+
+
+def _scores(path, found, ran, before):
+    """Return (N,) confidences, NaN where no file has them; a start is certain, as in runs here."""
+    scores = read_confidences(path, len(found.boxes))
+    if scores is None:
+        return np.full(len(ran), np.nan)
+    scores = np.concatenate([np.zeros(before), scores])
+    starts = (found.events == STARTED) if found.events is not None else (
+        np.arange(len(ran)) == ran.argmax())
+    scores[starts & np.isnan(scores)] = 1
+    scores[~ran] = 0
+    if np.isnan(scores).any():
+        raise TrackingError(f'{path} has a box in frame {np.isnan(scores).argmax()} (from 0), but '
+                            'no confidence is beside it')
+    return scores
+
+
+def _check(found, protocol, path):
     """Refuse results of another kind of protocol, which would be scored without a word."""
-    reset = protocol.name in ('vot', 'vot_realtime')
-    if reset and run.events is None:
+    reset = protocol.name in _RESET_BASED
+    if reset and found.events is None:
         raise TrackingError(f'{path} was never started again, as protocol {protocol.name} wants '
                             'it; was it another protocol?')
-    if not reset and run.events is not None:
+    # The start alone is written down by runs without resets too, such as VOT's long-term ones.
+    if not reset and found.events is not None and (found.events[1:] != TRACKED).any():
         raise TrackingError(f'{path} has starts and failures of a reset-based run; give '
                             '--protocol vot')
-
-
-def _record(label, sequence, path, digest):
-    return {'label': label, 'sequence': sequence.name, 'attributes': list(sequence.attributes),
-            'made_by': {'published': True}, 'made_with': {'file': path.name, 'sha256': digest}}

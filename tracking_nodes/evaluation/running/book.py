@@ -1,13 +1,12 @@
 """What a results folder holds of a benchmark, and what is entered into it."""
 from dataclasses import asdict, dataclass
-import hashlib
 import json
 import logging
 from pathlib import Path
 
 from tracking_nodes.errors import SettingError
 from tracking_nodes.evaluation import results
-from tracking_nodes.sequences.fingerprint import dataset_hash
+from tracking_nodes.sequences.fingerprint import sequence_fingerprint
 
 FAILURES = 'failures.json'
 _log = logging.getLogger(__name__)
@@ -125,9 +124,7 @@ class Book:
 
     def _fingerprint(self, sequence):
         if sequence.name not in self._fingerprints:
-            digest = hashlib.sha256(dataset_hash([sequence]).encode())
-            digest.update(sequence.stamps.tobytes())
-            self._fingerprints[sequence.name] = digest.hexdigest()[:16]
+            self._fingerprints[sequence.name] = sequence_fingerprint(sequence)
         return self._fingerprints[sequence.name]
 
     def _other_weights(self, label, made_by, made_with):

@@ -6,6 +6,7 @@ track of a video is a sequence `<video>.<track>`, from its first to its last fra
 xmin, ymin, xmax, ymax in pixels from 0, the last pixel included, as the got10k toolkit reads
 them. Every file of annotations is read once, when the video is listed.
 """
+from functools import partial
 import os
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import FolderSequence, has_images, image_files
 from tracking_nodes.sequences.ground_truth import GroundTruth
 from tracking_nodes.sequences.layouts.layout import Layout
-from tracking_nodes.sequences.lazy import LazySequence
+from tracking_nodes.sequences.lazy import LazySequence, list_or_stand_in
 
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
 TAGS = ('occluded', 'generated')
@@ -89,8 +90,9 @@ def _find(folder):
     data = root / 'Data' / 'VID'
     places = sorted(Path(place) for place, _, files in os.walk(data if folder == root else folder)
                     if files)
-    return [sequence for video in places if has_images(video) for sequence in find_tracks(
-        video, root / 'Annotations' / 'VID' / video.relative_to(data))]
+    return [sequence for video in places if has_images(video)
+            for sequence in list_or_stand_in(video.name, video, partial(
+                find_tracks, video, root / 'Annotations' / 'VID' / video.relative_to(data)))]
 
 
 def _matches(folder):

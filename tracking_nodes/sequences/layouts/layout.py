@@ -5,7 +5,8 @@ from typing import Callable
 
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import FolderSequence, has_images, image_files
-from tracking_nodes.sequences.ground_truth import fit_to_video, read_rows, read_text
+from tracking_nodes.sequences.ground_truth import (fit_to_video, read_rows, read_text,
+                                                   wrong_count)
 from tracking_nodes.sequences.sequence import DEFAULT_RATE
 
 
@@ -61,11 +62,10 @@ def read_attribute_flags(file, names):
     """
     if not file.exists():
         return []
-    flags = read_rows(file).ravel()
-    if len(flags) != len(names):
-        raise SequenceError(f'{file} has {len(flags)} numbers for the {len(names)} attributes '
-                            f'{", ".join(names)}')
-    return [name for name, flag in zip(names, flags) if flag]
+    flags = read_rows(file)
+    if flags.size != len(names):
+        raise wrong_count(file, flags, len(names), f'numbers, one each for {", ".join(names)}')
+    return [name for name, flag in zip(names, flags.ravel()) if flag]
 
 
 def read_words(file):

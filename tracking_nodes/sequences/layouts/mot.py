@@ -49,9 +49,10 @@ def read_targets(file, origin):
         target twice in a frame.
     """
     rows = read_rows(file)
-    if rows.shape[1] < FLAG or not np.isfinite(rows).all():
-        raise SequenceError(f'{file} has {rows.shape[1]} numbers a line; expected frame, '
-                            'identity, x, y, w, h and more, none of them NaN')
+    unusable = np.flatnonzero(np.isnan(rows).any(axis=1) | (rows.shape[1] < FLAG))
+    if len(unusable):
+        raise SequenceError(f'{file}, line {unusable[0] + 1}: expected frame, identity, x, y, w, '
+                            f'h and more, none of them NaN, found {rows.shape[1]} numbers')
     lines = np.arange(1, len(rows) + 1)
     if rows.shape[1] > FLAG:
         lines, rows = lines[rows[:, FLAG] != 0], rows[rows[:, FLAG] != 0]

@@ -63,8 +63,8 @@ def _omitted_starts(folder, name, frames):
         return None
     rows = read_rows(file)
     if rows.shape[1] != 2:
-        raise SequenceError(f'{file} has {rows.shape[1]} numbers a line; the first and the last '
-                            'image of each stretch without starts are two')
+        raise SequenceError(f'{file}, line 1: expected two numbers, the first and the last image '
+                            f'of a stretch without starts, found {rows.shape[1]}')
     numbers = np.arange(frames) + FIRST_IMAGE.get(folder.name, 1)
     return np.any((rows[:, :1] <= numbers) & (numbers <= rows[:, 1:]), axis=0).astype(float)
 

@@ -4,6 +4,8 @@ What has no benchmark's files: TLD's `gt.txt`, videos and folders of images.
 Beside a video, `<name>.txt` has x,y,w,h of every frame, `<name>.mot.txt` the boxes of several
 targets. Pixels count from 0.
 """
+from functools import partial
+
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import FolderSequence
 from tracking_nodes.sequences.ground_truth import (fit_to_video, no_ground_truth,
@@ -11,7 +13,7 @@ from tracking_nodes.sequences.ground_truth import (fit_to_video, no_ground_truth
 from tracking_nodes.sequences.layouts.layout import (annotated_sequence, find_images,
                                                      image_folder, Layout)
 from tracking_nodes.sequences.layouts.mot import find_targets_of_video
-from tracking_nodes.sequences.lazy import LazySequence
+from tracking_nodes.sequences.lazy import LazySequence, list_or_stand_in
 from tracking_nodes.sequences.video import count_frames, VIDEO_SUFFIXES, VideoSequence
 
 
@@ -73,7 +75,8 @@ def video_files(folder):
 
 
 def _find_videos(folder):
-    return [sequence for video in video_files(folder) for sequence in find_video(video)]
+    return [sequence for video in video_files(folder)
+            for sequence in list_or_stand_in(video.stem, video, partial(find_video, video))]
 
 
 TLD = Layout('tld', 'TLD: a video or images, gt.txt',

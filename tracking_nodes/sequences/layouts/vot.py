@@ -6,6 +6,8 @@ that is shorter than the sequence goes on with 0, as the VOT toolkit reads it. N
 frame (`practical.value`) become `Sequence.values`; a file has one for each. Newer sequences
 have a file `sequence` that says where the images are and how many a second.
 """
+import re
+
 from tracking_nodes.errors import SequenceError
 from tracking_nodes.sequences.folder import image_files
 from tracking_nodes.sequences.ground_truth import read_flags, read_ground_truth, read_text
@@ -43,8 +45,8 @@ def frame_rate(file, text, default=DEFAULT_RATE):
     """
     Return the rate that a file states, in Hz.
 
-    :param file: for the message.
-    :param text: such as '30' or '10Hz', or None for the default.
+    :param file: of lines `name = value` or `name: value`, for the message.
+    :param text: such as '30' or '10Hz', as the file has it, or None for the default.
     :raises SequenceError: not a positive number.
     """
     if text is None:
@@ -54,7 +56,12 @@ def frame_rate(file, text, default=DEFAULT_RATE):
     except ValueError:
         rate = 0
     if not 0 < rate < float('inf'):
-        raise SequenceError(f'{file}: {text!r} is not a frame rate')
+        # A value of an ini file may go on in the next line.
+        first = text.partition('\n')[0]
+        line = next(number for number, line in enumerate(read_text(file).splitlines(), 1)
+                    if re.split('[=:]', line, maxsplit=1)[-1].strip() == first)
+        raise SequenceError(f'{file}, line {line}: {text!r} is not a frame rate; give images a '
+                            'second, such as 30')
     return rate
 
 
