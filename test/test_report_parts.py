@@ -2,6 +2,7 @@
 import csv
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from result_folders import Drifter, Plain, run_protocols
 from tracking_nodes.evaluation import metrics, protocols, results
 from tracking_nodes.evaluation.report import figures
 from tracking_nodes.evaluation.report.plots import Plot
+from tracking_nodes.evaluation.report.tracks import frame_overlaps
 from tracking_nodes.evaluation.report.writer import write_report
+from tracking_nodes.evaluation.run import Run, STARTED, TRACKED
 
 NAMES = ('tre', 'sre', 'vot', 'latency', 'got10k')
 MEMBERS = {'OCC': ['plain'], 'SV': ['plain', 'still']}
@@ -122,3 +125,15 @@ def test_overlap_over_time_is_drawn_for_every_sequence_but_of_segments(folder):
     assert '<!-- Overlap on plain, latency online -->' in (
         folder / 'latency' / 'overlap' / 'plain.svg').read_text()
     assert not (folder / 'tre' / 'overlap').exists()
+
+
+def test_polygons_of_a_reset_run_are_polygons_on_the_page():
+    square = np.array([10.0, 10, 20, 20])
+    diamond = np.array([20.0, 10, 30, 20, 20, 30, 10, 20])
+    run = Run(np.array([square, square]), np.ones(2), np.ones(2, dtype=bool), np.ones(2), (64, 48),
+              np.array([STARTED, TRACKED]), regions=[square, diamond])
+    result = SimpleNamespace(run=run, regions=np.array([square, square]),
+                             truth=np.array([square, square]))
+    exact, half = frame_overlaps(result, regions=True)
+    assert exact == 1 and half == pytest.approx(0.5, abs=0.05)
+    np.testing.assert_array_equal(frame_overlaps(result), [1, 1])

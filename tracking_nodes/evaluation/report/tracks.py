@@ -8,7 +8,7 @@ from tracking_nodes.geometry import iou
 
 def frame_overlaps(result, regions=False):
     """
-    Return the overlap of each frame's box with the ground truth.
+    Return the overlap of each frame's answer with the ground truth.
 
     :param result: a `Result`.
     :param regions: overlap by counting pixels, with polygons where there are any, as VOT has it;
@@ -18,9 +18,10 @@ def frame_overlaps(result, regions=False):
     run = result.run
     # Between a failure and the next start there is no box; elsewhere a missing one is repeated.
     rows = repeat_missing(run.boxes) if run.events is None else run.boxes
-    if regions:
-        return region_overlaps(rows, result.regions, run.image_size)
-    return iou(rows, result.truth)
+    if not regions:
+        return iou(rows, result.truth)
+    return region_overlaps(rows if run.events is None else run.answers, result.regions,
+                           run.image_size)
 
 
 def track(result, overlaps):
