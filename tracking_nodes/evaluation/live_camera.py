@@ -91,7 +91,8 @@ class LiveCamera:
             self._changed.wait_for(lambda: self._error or max(self._read, default=-1) >= index)
             if max(self._read, default=-1) < index:
                 raise self._error
-            index = min(one for one in self._read if one >= index)
+            self._forget(index)
+            index = min(self._read)
             return index, self._read[index]
 
     def _run(self):
@@ -102,7 +103,8 @@ class LiveCamera:
                     return
                 with self._changed:
                     self._read[index] = image
-                    self._forget()
+                    newest = int(np.searchsorted(self._stamps, self.now, side='right')) - 1
+                    self._forget(min(newest, max(self._read)))
                     self._changed.notify_all()
                 count += 1
             if count < len(self._stamps):
@@ -136,11 +138,10 @@ class LiveCamera:
                 self._changed.wait(left / 1e9)
             return False
 
-    def _forget(self):
-        """Let go of images that a newer one has overtaken."""
-        newest = int(np.searchsorted(self._stamps, self.now, side='right')) - 1
-        for index in [one for one in self._read if one < min(newest, max(self._read))]:
-            del self._read[index]
+    def _forget(self, index):
+        """Let go of images before one that has overtaken them."""
+        for earlier in [one for one in self._read if one < index]:
+            del self._read[earlier]
 
 
 def _decoded(image):
