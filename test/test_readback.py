@@ -154,7 +154,8 @@ def test_everything_up_to_the_read_is_on_the_device(case, monkeypatch):
     name, changes = CASES[case]
     images, boxes = clip()
     tracker = make(name, precision='float32', **changes)
-    tracker.start(images[0], boxes[0])
+    # A tensor, as on a GPU: earlier images of a clip are kept as they were.
+    tracker.start(torch.from_numpy(images[0].copy()), boxes[0])
     reads = []
 
     def read(*tensors):
