@@ -1,6 +1,8 @@
 """Jobs for the tests of what performs them, and a look at the processes of this machine."""
+from contextlib import suppress
 import os
 from pathlib import Path
+import signal
 import time
 
 from tracking_nodes.evaluation import protocols
@@ -52,6 +54,18 @@ def children_of(pid):
         if int(parent) == pid and state != 'Z':
             found.append(int(path.parent.name))
     return found
+
+
+def family_of(pid):
+    """Return the ids of a process and of all that it started, those that they started too."""
+    return [pid, *(one for child in children_of(pid) for one in family_of(child))]
+
+
+def kill_all_of(pid):
+    """Kill a process and all that it started, before those that it would start again."""
+    for one in family_of(pid):
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
 
 
 def alive(pid):

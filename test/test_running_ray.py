@@ -2,7 +2,6 @@
 import importlib.util
 import os
 from pathlib import Path
-import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import time
 import numpy as np
 import pytest
 from result_folders import numbers
-from running_jobs import children_of, clips, jobs_of, perform, Telling, wait_until
+from running_jobs import clips, jobs_of, kill_all_of, perform, Telling, wait_until
 from sequence_files import write_clips
 
 from tracking_nodes.cli import main
@@ -102,11 +101,10 @@ def two_nodes(patient_ray, tmp_path_factory):
             wait_until(lambda: room_at(address) == 4, 300)
             yield address
         finally:
+            # Ray takes half a minute to end by itself.
             for node in nodes:
-                os.killpg(node.pid, signal.SIGTERM)
-            for node in nodes:
+                kill_all_of(node.pid)
                 node.wait(60)
-                wait_until(lambda node=node: not children_of(node.pid))
 
 
 def start_node(folder, *arguments):
