@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 
 from tracking_nodes.evaluation.results import read_boxes, read_result
@@ -152,8 +153,6 @@ def test_recorder_writes_what_it_heard_as_results_and_as_bag(bag, listener, tmp_
         items = [] if index == 4 else [detection(header, clip.boxes[index], 0.8, 'cup', '7')]
         publisher.publish(detections(header, items))
     publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=5))
-    # Acknowledged means arrived; the recorder's executor takes it a moment later.
-    threading.Event().wait(0.5)
     recorder.send_signal(signal.SIGINT)
     output, errors = recorder.communicate(timeout=30)
     assert recorder.returncode == 0, errors
@@ -167,8 +166,31 @@ def test_recorder_writes_what_it_heard_as_results_and_as_bag(bag, listener, tmp_
     assert run.present[:5].tolist() == [True, True, False, False, False]
 
 
+def test_recorder_misses_nothing_that_came_while_it_stood_still(bag, listener, tmp_path):
+    """The depth of a queue, and what is in it when the recorder is told to end, are no limits."""
+    publisher = listener.create_publisher(
+        Detection2DArray, '/answers', QoSProfile(depth=FRAMES, reliability=RELIABLE.reliability))
+    recorder = start('detection_recorder', '-p', f'sequence:={bag}',
+                     '-p', f'results:={tmp_path}', '-r', 'detections:=/answers')
+    wait_for(lambda: publisher.get_subscription_count() == 1)
+    header, stamps = Image().header, SyntheticSequence(frames=FRAMES).stamps.tolist()
+    for stamp in stamps:
+        header.stamp.sec, header.stamp.nanosec = divmod(stamp, 10 ** 9)
+        publisher.publish(detections(header, []))
+        if stamp == stamps[0]:
+            # Only once the first is acknowledged does the recorder know of the publisher, too.
+            assert publisher.wait_for_all_acked(rclpy.duration.Duration(seconds=30))
+            recorder.send_signal(signal.SIGSTOP)
+    recorder.send_signal(signal.SIGINT)
+    recorder.send_signal(signal.SIGCONT)
+    output, errors = recorder.communicate(timeout=30)
+    assert recorder.returncode == 0, errors
+    assert f'{FRAMES} answers for {FRAMES} frames of clip, 0 frames without' in output
+
+
 @pytest.mark.parametrize('arguments, words', [
     ([], 'set bag or results'),
+    (['-p', 'results:=/tmp/never', '-p', 'sequence:=/nowhere'], '/nowhere'),
     (['-p', 'results:=/tmp/never'], 'results needs sequence'),
 ])
 def test_recorder_says_what_is_missing(arguments, words):

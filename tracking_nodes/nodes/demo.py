@@ -37,6 +37,8 @@ _SAMPLES = Path('out/sample')
 _REAL = Path('dev/otb/Crossing')
 # Seconds; a loaded machine may take a minute to load and warm up a network.
 _PATIENCE = 600.0
+# Answers that wait for the recorder at most.
+_DEEP = 1000
 
 
 def main(arguments=None):
@@ -135,7 +137,9 @@ def replay(bag, box, options):
             'tracker_node', {'tracker': options.tracker, 'init_box': box, 'use_sim_time': True,
                              'image_qos': 'reliable', 'autostart': False,
                              # Where nothing hurries, the machine's speed shall change nothing.
-                             'learning': 'background' if options.rate else 'inline'},
+                             'learning': 'background' if options.rate else 'inline',
+                             # The recorder may be far behind the player, and must miss nothing.
+                             f'qos_overrides.{DETECTIONS}.publisher.depth': _DEEP},
             {'image': IMAGES}, environment)
         processes['detection_recorder'] = _start(
             'detection_recorder', {**common, 'results': str(options.out),
@@ -147,9 +151,6 @@ def replay(bag, box, options):
                            'wait_for_answer': not options.rate, 'patience': _PATIENCE},
             {'image': IMAGES, 'detections': DETECTIONS}, environment)
         _await_end(processes, 'bag_player')
-        if options.rate:
-            # The answer to the last image is still on its way.
-            time.sleep(2.0)
         processes['detection_recorder'].send_signal(signal.SIGINT)
         _await_end(processes, 'detection_recorder')
     finally:

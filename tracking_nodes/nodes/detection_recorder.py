@@ -1,13 +1,15 @@
 """A node that collects a tracker's detections and writes them as results and as a bag."""
 from dataclasses import dataclass
+import signal
 import sys
+import threading
 import time
 
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
+from rclpy.signals import SignalHandlerOptions
 
 from tracking_nodes.errors import SettingError, TrackingError
 from tracking_nodes.evaluation.recorded import Answers, match_answers
@@ -21,6 +23,9 @@ from tracking_nodes.sequences.recording import write_recorded_detections
 from tracking_nodes.sequences.sequence import checked_name
 
 from vision_msgs.msg import Detection2DArray
+
+# Seconds; what was lost on the way is sent again within 3 s, the usual heartbeat of DDS.
+_LAST_ANSWERS_WITHIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,8 @@ class DetectionRecorder(Node):
         """
         Begin to record.
 
-        :raises TrackingError: nothing to write was asked for, or the label cannot name a folder.
+        :raises TrackingError: nothing to write was asked for, the label cannot name a folder, or
+            the sequence cannot be read.
         """
         super().__init__('detection_recorder')
         parameters.declare(self, RecorderSettings)
@@ -51,10 +57,22 @@ class DetectionRecorder(Node):
         if settings.results and not settings.sequence:
             raise SettingError('results needs sequence: the bag or sequence that is replayed')
         checked_name(settings.label)
+        self._sequence = (open_sequence(settings.sequence, settings.image_topic)
+                          if settings.results else None)
+        self._unanswered = set(self._sequence.stamps.tolist()) if self._sequence else set()
         self._rows = []
         self._recorded = []
         self.create_subscription(Detection2DArray, 'detections', self._take,
-                                 qos.copy(qos.RELIABLE))
+                                 qos.copy(qos.RELIABLE_ALL))
+
+    def finish(self):
+        """Take what has arrived, and wait a little for answers that the sequence lacks so far."""
+        end = time.monotonic() + _LAST_ANSWERS_WITHIN
+        while time.monotonic() < end:
+            known = len(self._rows)
+            rclpy.spin_once(self, timeout_sec=0.01)
+            if len(self._rows) == known and not self._unanswered:
+                return
 
     def save(self):
         """
@@ -81,13 +99,13 @@ class DetectionRecorder(Node):
             hypothesis = best_hypothesis(target)
             box = message_to_box(target.bbox)
             score = hypothesis.score if hypothesis is not None else 0.0
+        self._unanswered.discard(stamp)
         self._rows.append((stamp, box, score, time.monotonic()))
         if self.settings.bag:
             self._recorded.append((time.time_ns(), serialize_message(message)))
 
     def _save_results(self, answers):
-        settings = self.settings
-        sequence = open_sequence(settings.sequence, settings.image_topic)
+        settings, sequence = self.settings, self._sequence
         run, unanswered = match_answers(answers, sequence)
         record = {'label': settings.label, 'sequence': sequence.name,
                   'attributes': list(sequence.attributes),
@@ -101,13 +119,17 @@ class DetectionRecorder(Node):
 
 def main(args=None):
     """Record until Ctrl-C, then write; return the exit status."""
-    rclpy.init(args=args)
+    # With rclpy's own handlers nothing can be taken any more after the signal.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    told_to_end = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: told_to_end.set())
     try:
         recorder = DetectionRecorder()
-        try:
-            rclpy.spin(recorder)
-        except (KeyboardInterrupt, ExternalShutdownException):
-            recorder.save()
+        while not told_to_end.is_set():
+            rclpy.spin_once(recorder, timeout_sec=0.1)
+        recorder.finish()
+        recorder.save()
     except TrackingError as error:
         print(f'detection_recorder: {error}', file=sys.stderr)
         return 1
