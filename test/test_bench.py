@@ -1,10 +1,12 @@
 """The speed table: what is timed, what is counted, and what is written."""
+from dataclasses import replace
 import json
 import math
 import time
 
 import numpy as np
 import pytest
+from small_trackers import quick, REAL
 import torch
 from torch.nn.functional import conv2d
 
@@ -66,6 +68,25 @@ def test_latencies_are_of_locate_and_learn_together():
     # 39 of 2 ms, one of 50, ten times 6 more.
     assert 100 < speed.fps < 40 / (39 * 0.002 + 0.05 + 10 * 0.006)
     assert speed.memory > 50 and speed.operations == 0
+
+
+def test_the_table_says_how_a_frame_divides():
+    speed = replace(measure(frames=6), fps=50.0, stages={'features': 12.0, 'learning': 5.5})
+    assert 'features' not in bench.table([replace(speed, stages={})])
+    *_, gap, head, _, row = bench.table([speed, replace(speed, stages={})]).splitlines()
+    assert gap == ''
+    assert dict(zip(head.split('|'), row.split('|'))) == {
+        '': '', ' ms a frame ': ' slow ', ' features ': ' 12.0 ', ' learning ': ' 5.5 ',
+        ' other ': ' 2.5 ', ' frame ': ' 20.0 ', ' fps ': ' 50.0 '}
+
+
+@pytest.mark.parametrize('name', REAL)
+def test_every_tracker_says_how_its_frame_divides(name):
+    """What is in no stage is little: nobody would find the bottleneck there."""
+    speed = bench.measure(Contender(name, name, quick(name), Runtime(device='cpu')),
+                          SyntheticSequence(5), 5, 0.0, 1)
+    assert len(speed.stages) >= 2
+    assert sum(speed.stages.values()) > 0.7 * 1e3 / speed.fps
 
 
 def test_a_camera_is_waited_for():

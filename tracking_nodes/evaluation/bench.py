@@ -10,7 +10,7 @@ import numpy as np
 
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.evaluation.running.processes import environment
-from tracking_nodes.evaluation.stage_times import targets
+from tracking_nodes.evaluation.stage_times import stages_table, targets
 from tracking_nodes.trackers.stages import HostClock, StageWatch
 
 _MEGABYTE = 1 << 20
@@ -79,11 +79,19 @@ def measure_apart(contender, sequence, frames, rate, threads):
 
 
 def table(speeds):
-    """Return the table in Markdown of some `Speed`s."""
+    """Return the table in Markdown of some `Speed`s, and that of their stages."""
     lines = ['| | ' + ' | '.join(COLUMNS.values()) + ' |', '|---' * (len(COLUMNS) + 1) + '|']
     lines += [f'| {speed.label} | ' + ' | '.join(
         _written(getattr(speed, key)) for key in COLUMNS) + ' |' for speed in speeds]
-    return '\n'.join(lines)
+    divided = {speed.label: _divided(speed) for speed in speeds if speed.stages}
+    return '\n'.join([*lines, '', stages_table(divided)] if divided else lines)
+
+
+def _divided(speed):
+    """Return the seconds a frame of every stage, as of `measure_stages`."""
+    seconds = {name: mean / 1e3 for name, mean in speed.stages.items()}
+    frame = 1 / speed.fps
+    return {**seconds, 'other': frame - sum(seconds.values()), 'frame': frame}
 
 
 def as_json(speeds):

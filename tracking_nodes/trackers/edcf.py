@@ -31,6 +31,7 @@ from tracking_nodes.parameters import setting
 from tracking_nodes.trackers.base import Location, Tracker
 from tracking_nodes.trackers.redetection import RedetectionSettings
 from tracking_nodes.trackers.robust import ROBUST_ABLATION, RobustSettings
+from tracking_nodes.trackers.stages import stage
 from tracking_nodes.trackers.together import Looker
 
 # Cells per side of the transforms: 125 filled up to a power of two takes less than half the time.
@@ -215,7 +216,8 @@ class Edcf(Looker, Tracker):
         if settings.semantic:
             answers = responses['semantic'].amax(dim=(1, 2))
             self._answer = answers.take(chosen) if settings.semantic_scales else answers[0]
-        chosen, cell, height = read_back(chosen, cell, heights.take(chosen))
+        with stage('reading'):
+            chosen, cell, height = read_back(chosen, cell, heights.take(chosen))
         scale = self._steps[int(chosen)]
         moved = (cell - FINE_CELLS // 2)[::-1] * FINE_STRIDE * scale * self._side() / PATCH
         self._centre = self._centre + moved
@@ -253,10 +255,11 @@ class Edcf(Looker, Tracker):
     def _learn(self):
         if self._image is None or not self.settings.fine:
             return False
-        if self._background is None:
-            self._adopt(self._train(self._snapshot()))
-        else:
-            self._submit(self._snapshot, self._train, self._adopt)
+        with stage('learning'):
+            if self._background is None:
+                self._adopt(self._train(self._snapshot()))
+            else:
+                self._submit(self._snapshot, self._train, self._adopt)
         self._image = None
         return self._background is None
 
@@ -308,12 +311,15 @@ class Edcf(Looker, Tracker):
             (scales, 125, 125): cells of two pixels of the patch, no displacement in the middle.
         """
         settings, found = self.settings, {}
-        seen = self.look(image)
+        with stage('features'):
+            seen = self.look(image)
         if settings.fine:
-            maps = seen.pop(0) * self._fade
-            found['fine'] = _around_middle(centred(respond(maps, self._filter, _TRANSFORM)))
+            with stage('filter'):
+                maps = seen.pop(0) * self._fade
+                found['fine'] = _around_middle(centred(respond(maps, self._filter, _TRANSFORM)))
         if settings.semantic:
-            found['semantic'] = self._on_fine_cells(self._semantic(seen.pop(0)))
+            with stage('template'):
+                found['semantic'] = self._on_fine_cells(self._semantic(seen.pop(0)))
         weighted = [found['fine']] if settings.fine else []
         if settings.semantic:
             weighted.append(settings.semantic_weight * found['semantic'])
