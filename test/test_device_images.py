@@ -11,6 +11,7 @@ from small_trackers import clip, make, ROBUST, run
 import torch
 
 from tracking_nodes.errors import ImageError
+from tracking_nodes.online.clip import Clip
 from tracking_nodes.trackers import together
 from tracking_nodes.trackers.base import check_image, Location, Tracker
 from tracking_nodes.trackers.redetection import Redetecting
@@ -22,7 +23,9 @@ CROP = {**EXACT, 'feature_path': 'crop', 'crop_size': 75, 'candidates': 16,
         'first_positives': 16, 'first_negatives': 16}
 VARIANTS = {
     'edcf': ('edcf', EXACT), 'rman': ('rman', EXACT), 'tsn': ('tsn', EXACT),
-    'cstnet': ('cstnet', EXACT), 'gstp': ('gstp', {'detector_precision': 'float32'}),
+    # Its projection of random features turns with every rounding; the clip has a test of its own.
+    'cstnet': ('cstnet', {**EXACT, 'refinement_weight': 0.0}),
+    'gstp': ('gstp', {'detector_precision': 'float32'}),
     'tsn robust': ('tsn', {**EXACT, **ROBUST}), 'edcf robust': ('edcf', {**EXACT, **ROBUST}),
     'tsn crop': ('tsn', CROP),
     'rman redetection': ('rman', {
@@ -65,6 +68,27 @@ def test_tensors_are_tracked_as_arrays_are_and_cut_where_they_are(name, changes,
     # Three frames: what is learned of random features lets every difference grow.
     np.testing.assert_allclose(found[0], wanted[0], atol=1.0)
     np.testing.assert_allclose(found[1], wanted[1], atol=5e-3)
+
+
+def test_the_clip_of_tensors_is_that_of_arrays(monkeypatch):
+    images, boxes = clip()
+    wanted = _windows(images[:4], boxes[0])
+    refuse_opencv(monkeypatch)
+    found = _windows([torch.from_numpy(image.copy()) for image in images[:4]], boxes[0])
+    for one, other in zip(found, wanted):
+        assert isinstance(one.pixels, torch.Tensor)
+        assert (one.left, one.top, one.scale) == (other.left, other.top, other.scale)
+        assert np.abs(one.pixels.numpy().astype(int) - other.pixels).max() <= 1
+
+
+def _windows(images, box):
+    """Return the windows of a clip of three frames that takes in one image after the other."""
+    seen = Clip(images[0], box, 3, 4.0, 64)
+    windows = [seen.window(box)]
+    for number, image in enumerate(images[1:], 1):
+        seen.add(image)
+        windows.append(seen.window(box + np.array([30.0 * number, 8.0, 0, 0])))
+    return windows
 
 
 def test_on_a_cpu_opencv_cuts_arrays(monkeypatch):
