@@ -13,7 +13,7 @@ import torch
 
 from tracking_nodes.nn.device import side_stream
 from tracking_nodes.online import background
-from tracking_nodes.online.background import BackgroundLearner, learning_thread
+from tracking_nodes.online.background import BackgroundLearner, learning_thread, updates_in_time
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Runtime
 
@@ -89,6 +89,29 @@ def test_what_was_dropped_is_never_adopted_and_still_keeps_the_thread(gate, erro
     assert learner.submit(lambda: 3, lambda taken: taken, adopted.append)
     settle(lambda: learner.running)
     assert learner.take_over() is not None and adopted == [3]
+
+
+def test_while_frames_are_late_every_second_update_is_put_off():
+    learner, late, begun = BackgroundLearner(CPU), iter([True, True, True, True, False, False]), []
+    with updates_in_time(lambda: next(late)):
+        for _ in range(8):
+            begun.append(learner.submit(lambda: 1, lambda taken: taken, lambda learned: None))
+            assert learner.put_off is not begun[-1]
+            settle(lambda: learner.running)
+            learner.take_over()
+    # Only where nothing was put off just before is it asked whether frames are late.
+    assert begun == [False, True, False, True, False, True, False, True]
+    assert learner.skipped == 4
+
+
+def test_what_is_skipped_since_one_runs_is_not_put_off(gate):
+    learner = BackgroundLearner(CPU)
+    gate.opened.clear()
+    assert learner.submit(lambda: 1, lambda taken: taken, [].append)
+    with updates_in_time(lambda: pytest.fail('asked for nothing')):
+        assert not learner.submit(lambda: 2, lambda taken: taken, [].append)
+    assert learner.skipped == 1 and not learner.put_off
+    gate.opened.set()
 
 
 def of_learning():

@@ -9,6 +9,7 @@ import torch
 
 from tracking_nodes import cli
 from tracking_nodes.errors import SettingError
+from tracking_nodes.online.background import updates_in_time
 from tracking_nodes.sequences.folder_writer import write_folder
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import registry
@@ -33,6 +34,25 @@ def test_no_frame_waits_for_an_update_and_learning_falls_behind_by_skipping(gate
     assert progress.skipped == turns - 1
     # The model is still that of the first frame.
     assert progress.age > time.monotonic() - begin
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_where_frames_are_late_an_update_begins_a_frame_later(gate, name):
+    images, _ = clip(24)
+    begun = {}
+    for late in (False, True):
+        tracker, begun[late], gate.began = started(name), [], 0
+        with updates_in_time(lambda late=late: late):
+            for number, image in enumerate(images[1:10], start=1):
+                before = gate.began
+                frame(tracker, image)
+                settle(lambda: tracker.progress.running)
+                if gate.began > before:
+                    begun[late].append(number)
+    # TSN and EDCF learn from every frame.
+    often = name in ('tsn', 'edcf')
+    assert begun[False] == (list(range(1, 10)) if often else [3, 6, 9])
+    assert begun[True] == ([2, 4, 6, 8] if often else [4, 7])
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -1,4 +1,5 @@
 """The speed table: what is timed, what is counted, and what is written."""
+from contextlib import contextmanager
 from dataclasses import replace
 import json
 import math
@@ -15,6 +16,7 @@ from tracking_nodes.evaluation import bench
 from tracking_nodes.evaluation.contender import Contender
 from tracking_nodes.nn.arithmetic import Ceilings, Count, counted, measured_ceilings
 from tracking_nodes.nn.stream_clock import StreamClock
+from tracking_nodes.online import background
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import registry
 from tracking_nodes.trackers.base import Location, Runtime, Tracker
@@ -94,6 +96,21 @@ def test_a_camera_is_waited_for():
     measure(frames=11, rate=50)
     # Ten frames, of which the first is late by itself.
     assert time.perf_counter() - begin > 9 / 50
+
+
+def test_a_camera_tells_updates_in_the_background_when_frames_are_late(monkeypatch):
+    asked = []
+
+    @contextmanager
+    def noted(late):
+        asked.append(late())
+        yield
+        asked.append(late())
+    monkeypatch.setattr(background, 'updates_in_time', noted)
+    measure(frames=3, rate=100)
+    # The last frame's time is over by far when the clip ends; the first one's had just begun.
+    measure(frames=3)
+    assert asked == [False, True, False, False]
 
 
 def test_operations_and_bytes_are_those_of_the_layers():

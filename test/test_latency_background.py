@@ -9,6 +9,7 @@ import torch
 from tracking_nodes.cli import main
 from tracking_nodes.evaluation.latency_profile import Duration, Profile, Row, STAGES
 from tracking_nodes.evaluation.protocols.latency import Latency, OFFLINE
+from tracking_nodes.evaluation.run import TRACKED
 from tracking_nodes.evaluation.virtual_clock import VirtualClock, VirtualThread
 from tracking_nodes.online.background import BackgroundLearner, learning_thread, updates_in
 from tracking_nodes.sequences.folder_writer import write_folder
@@ -64,6 +65,21 @@ def test_an_update_counts_from_the_first_frame_after_its_time_and_others_are_ski
     run = rules.run(tracker, clip, online)
     # Frames come every 33.3 ms. That of 33.3 begins an update at 43.3, done at 93.3: frame 3, at
     # 100, is the first with it, and begins the next. Each answer is known one frame later.
+    assert run.boxes[2:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert (tracker.progress.updates, tracker.progress.skipped) == (5, 5)
+
+
+def test_late_frames_go_without_an_update_beside_them_and_catch_up():
+    clip = SyntheticSequence(12)
+    rows = [Row('any', {}, {stage: Duration(time) for stage, time in stages.items()}, learning)
+            for learning, stages in (
+                ('inline', {'start': 0, 'locate': 20, 'learn': 0, 'gather': 0}),
+                ('background', {'start': 0, 'locate': 36, 'learn': 29, 'gather': 8}))]
+    tracker, rules = Versions(), Latency('latency:made', Profile('made', 'made up', rows=rows))
+    run = rules.run(tracker, clip, rules.trials(clip)[0])
+    # That of 33.3 is done at 53.3 and begins an update, until 82.3. That of 66.7 takes 36 beside
+    # it, until 102.7: the next is there, no update begins, and 20 later, at 122.7, all is made up.
+    assert (run.events[1:11] == TRACKED).all()
     assert run.boxes[2:, 0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert (tracker.progress.updates, tracker.progress.skipped) == (5, 5)
 

@@ -14,7 +14,7 @@ from tracking_nodes.evaluation.latency_profile import (
 from tracking_nodes.evaluation.peers import PEERS
 from tracking_nodes.sequences.synthetic import SyntheticSequence
 from tracking_nodes.trackers import registry
-from tracking_nodes.trackers.base import Location, Runtime, Tracker
+from tracking_nodes.trackers.base import Location, Progress, Runtime, Tracker
 from tracking_nodes.trackers.static import StaticTracker
 
 import yaml
@@ -94,6 +94,8 @@ def test_a_row_holds_for_its_way_of_learning_only(row):
     other = replace(row, learning='background', stages={stage: Duration(2) for stage in STAGES})
     both = Profile('board', 'd', rows=(row, other))
     assert both.stages(StaticTracker()) is row.stages and both.stages(beside) is other.stages
+    assert both.stages_alone(beside) is both.stages_alone(StaticTracker()) is row.stages
+    assert Profile('board', 'd', rows=(other,)).stages_alone(beside) is other.stages
 
 
 @pytest.mark.parametrize('change, message', [
@@ -185,6 +187,34 @@ def test_each_stage_is_measured_by_itself(monkeypatch):
     for stage, expected in (('start', 20), ('locate', 8), ('learn', 30), ('gather', 1)):
         assert row.stages[stage].mean == pytest.approx(expected)
         assert row.stages[stage].std == pytest.approx(0, abs=1e-9)
+
+
+class Beside(Timed):
+    """Has an update beside it in every second frame, whose stages then take 5 ms more."""
+
+    @property
+    def progress(self):
+        """Return that."""
+        return Progress(0, 0, 0, self._seen % 2 == 1, None)
+
+    def _locate(self, image):
+        self.clock.now += 0.005 * self.progress.running
+        return super()._locate(image)
+
+    def _learn(self):
+        self.clock.now += 0.005 * self.progress.running
+        return super()._learn()
+
+
+def test_in_the_background_frames_are_measured_beside_an_update(monkeypatch):
+    monkeypatch.setattr(stage_times, 'time', Timed.clock)
+    monkeypatch.setattr(Contender, 'create', lambda self: Beside())
+    row = stage_times.measure_row(
+        Contender('timed', 'timed', runtime=Runtime(learning='background')),
+        [SyntheticSequence(30)], 13)
+    assert row.stages['locate'].mean == pytest.approx(13)
+    assert row.stages['gather'].mean == pytest.approx(6)
+    assert max(row.stages[stage].std for stage in ('locate', 'gather')) < 1e-9
 
 
 def write_clip(folder, frames=8):

@@ -151,6 +151,22 @@ def test_memory_holds_no_image_that_a_newer_one_has_overtaken():
         assert index >= 80 and min(camera._read) >= index
 
 
+def test_the_camera_says_whether_the_next_image_is_there(clock):
+    with live_camera.LiveCamera(NumberedClip(camera_stamps(4, rate=2)), 0) as camera:
+        images = camera.images()
+        for expected in (0, 1):
+            index, *_ = next(images)
+            camera.take(index)
+            assert index == expected and not camera.late
+        clock.now += 499 * MS
+        assert not camera.late
+        clock.now += 2 * MS
+        assert camera.late
+        index, *_ = next(images)
+        camera.take(index)
+        assert not camera.late
+
+
 def test_images_that_are_missing_are_named_and_the_thread_ends():
     clip = NumberedClip(camera_stamps(12, rate=200))
     clip.images = lambda: iter([np.zeros((40, 60, 3), np.uint8)] * 5)

@@ -8,6 +8,7 @@ import pytest
 from small_trackers import clip, quick
 
 from tracking_nodes.errors import SettingError
+from tracking_nodes.nodes.frames import NewestSlot
 from tracking_nodes.nodes.parameters import NodeSettings
 from tracking_nodes.online import background
 
@@ -65,6 +66,21 @@ def test_answers_keep_coming_while_an_update_runs_and_diagnostics_say_how_old_th
         ask(bench, 12)
         _, _, values = bench.diagnosed(lambda *status: status[2]['model updates'] != '0')
         assert values['model updates failed'] == '0' and 'fault: learn_error' not in values
+
+
+@pytest.mark.parametrize('late, expected', [(False, (9, 0)), (True, (4, 5))])
+def test_updates_give_way_where_the_next_image_waits_already(monkeypatch, gate, late, expected):
+    monkeypatch.setattr(NewestSlot, 'filled', late)
+    with Bench(**parameters(update_every=1)) as bench:
+        worker = bench.node._worker
+        ask(bench, 0)
+        # The warm-up has learned, too.
+        gate.began = 0
+        for number in range(1, 10):
+            ask(bench, number)
+            wait(lambda: gate.began + worker.progress.skipped == number)
+            wait(lambda: not worker.progress.running)
+        assert (gate.began, worker.progress.skipped) == expected
 
 
 def test_an_error_of_an_update_is_counted_and_the_model_stays(monkeypatch):

@@ -119,9 +119,9 @@ def test_target_survives_a_start_that_is_refused():
 
 def test_slot_keeps_the_newest_and_says_what_it_replaced():
     slot = NewestSlot()
-    assert slot.take(0.0) is None
+    assert slot.take(0.0) is None and not slot.filled
     assert [slot.put(number) for number in (1, 2, 3)] == [False, True, True]
-    assert slot.take(1.0) == 3 and slot.take(0.0) is None
+    assert slot.filled and slot.take(1.0) == 3 and slot.take(0.0) is None
 
 
 def test_buffer_is_bounded_in_time_and_in_bytes():

@@ -485,6 +485,6 @@ def test_jobs_with_and_without_it_do_not_alternate():
 def test_measured_times_hold_for_trackers_that_search_alike(hand_made):
     plain, searching = make('edcf'), make('edcf', redetection=True)
     any_edcf = Row('edcf', {}, {})
-    assert any_edcf.fits(plain) and not any_edcf.fits(searching)
+    assert any_edcf.fits(plain, 'inline') and not any_edcf.fits(searching, 'inline')
     measured = Row('edcf', searching.settings.as_dict(), {})
-    assert measured.fits(searching) and not measured.fits(plain)
+    assert measured.fits(searching, 'inline') and not measured.fits(plain, 'inline')

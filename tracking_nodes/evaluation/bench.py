@@ -1,4 +1,5 @@
 """How fast trackers are here: latency of a frame, learning, memory, stages, and the floor."""
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 import multiprocessing
 import resource
@@ -111,15 +112,16 @@ def measure(contender, sequence, frames, rate, threads):
     begin = clock.mark()
     tracker.start(images[0], box)
     start = clock.seconds(begin, clock.mark())
-    calls, watch, due = [], StageWatch(clock), time.perf_counter()
-    for image in images[1:]:
-        due = _wait(due, rate)
-        begin = clock.mark()
-        with watch:
-            tracker.locate(image)
-            middle = clock.mark()
-            changed = tracker.learn()
-        calls.append((begin, middle, clock.mark(), changed))
+    calls, watch, camera = [], StageWatch(clock), _Camera(rate)
+    with _giving_way(contender, camera):
+        for image in images[1:]:
+            camera.wait()
+            begin = clock.mark()
+            with watch:
+                tracker.locate(image)
+                middle = clock.mark()
+                changed = tracker.learn()
+            calls.append((begin, middle, clock.mark(), changed))
     latencies = [clock.seconds(begin, end) for begin, _, end, _ in calls]
     updates = [clock.seconds(middle, end) for _, middle, end, changed in calls
                if changed and contender.runtime.learning == 'inline']
@@ -164,14 +166,32 @@ def _arithmetic(contender, tracker, image):
             1e3 * ceilings.floor(count))
 
 
-def _wait(due, rate):
-    """Wait for the next image of a camera; return when it was due."""
-    if not rate:
-        return due
-    # An image that came while the tracker was busy is there at once.
-    due = max(due + 1 / rate, time.perf_counter() - 1 / rate)
-    time.sleep(max(0.0, due - time.perf_counter()))
-    return due
+class _Camera:
+    """Images at a rate, or without one whenever they are asked for."""
+
+    def __init__(self, rate):
+        self._period, self._due = 1 / rate if rate else 0.0, time.perf_counter()
+
+    def wait(self):
+        """Wait for the next image; one that came while the tracker was busy is there at once."""
+        if self._period:
+            self._due = max(self._due + self._period, time.perf_counter() - self._period)
+            time.sleep(max(0.0, self._due - time.perf_counter()))
+
+    @property
+    def late(self):
+        """Return whether the next image is there already; not where it would wait."""
+        return self._period > 0 and time.perf_counter() >= self._due + self._period
+
+
+def _giving_way(contender, camera):
+    """Return the context in which updates in the background give way to late frames."""
+    if contender.tracker in PEERS:
+        return nullcontext()
+    # Not above: OpenCV's trackers need no PyTorch.
+    from tracking_nodes.online.background import updates_in_time
+
+    return updates_in_time(lambda: camera.late)
 
 
 def _peak_memory():

@@ -3,8 +3,9 @@ How long a tracker takes, stage by stage, on a device: a YAML file that a run wr
 
 The stages, all in milliseconds: `start` on the first box; `locate` in a frame; `learn`, a call
 that changed the model; `gather`, a call of learn that did not, such as one that only collected
-samples. In a row of learning in the background `learn` is an update in its thread, `gather` every
-call of learn, and `locate` what it takes beside the updates. `docs/latency.md` shows the file.
+samples. In a row of learning in the background `learn` is an update in its thread, `locate` and
+`gather` are those beside an update; a frame without one takes what the row of learning inline
+says, where there is one. `docs/latency.md` shows the file.
 """
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,9 +60,9 @@ class Row:
     stages: dict
     learning: str = 'inline'
 
-    def fits(self, tracker):
-        """Return whether the times hold for a tracker."""
-        if tracker.runtime.learning != self.learning:
+    def fits(self, tracker, learning):
+        """Return whether the times hold for a tracker that learns in this way."""
+        if learning != self.learning:
             return False
         if self.tracker == ANY:
             return True
@@ -94,14 +95,25 @@ class Profile:
         :raises SettingError: the profile has no times of this tracker with its settings and its
             way of learning.
         """
-        for row in self.rows:
-            if row.fits(tracker):
-                return row.stages
+        stages = self._stages(tracker, tracker.runtime.learning)
+        if stages is not None:
+            return stages
         known = ', '.join(f'{row.tracker}, {row.learning} {row.settings}' for row in self.rows)
         raise SettingError(f'profile {self.name} has no row for {tracker.method.__name__}, '
                            f'learning {tracker.runtime.learning}, with '
                            f'{tracker.settings.as_dict()}; it has {known or "none"}. Measure it '
                            'on that device with `tracking_benchmark profile`')
+
+    def stages_alone(self, tracker):
+        """
+        Return the same where no update runs beside the frame: of learning inline, if it is there.
+
+        :raises SettingError: as of `stages`.
+        """
+        return self._stages(tracker, 'inline') or self.stages(tracker)
+
+    def _stages(self, tracker, learning):
+        return next((row.stages for row in self.rows if row.fits(tracker, learning)), None)
 
 
 def package_profiles():

@@ -28,7 +28,7 @@ class LiveCamera:
         :param sequence: the `Sequence` to show.
         :param first: index of the first image that is taken.
         """
-        self._sequence, self._first = sequence, first
+        self._sequence, self._first, self._taken = sequence, first, first
         self._stamps = np.asarray(sequence.stamps)
         # Between the machine's clock and that of the stamps; None while the clock stands still.
         self._zero = None
@@ -53,8 +53,15 @@ class LiveCamera:
             return int(self._stamps[self._first])
         return time.monotonic_ns() - self._zero
 
+    @property
+    def late(self):
+        """Return whether the image after the one taken last has arrived."""
+        following = self._taken + 1
+        return following < len(self._stamps) and int(self._stamps[following]) <= self.now
+
     def take(self, index):
-        """Do nothing: who asks for an image here has waited for it."""
+        """Note that an image is taken: who asks for one here has waited for it."""
+        self._taken = index
 
     def spend(self, nanoseconds):
         """Do nothing: what was measured has passed."""

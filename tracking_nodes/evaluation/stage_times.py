@@ -16,7 +16,8 @@ def measure_row(contender, sequences, frames):
     Run a contender and return the mean and standard deviation of each stage.
 
     Reading the images is not counted. A stage that did not happen, such as learning in a tracker
-    that never does, counts as 0. In the background an update is timed in its thread.
+    that never does, counts as 0. In the background an update is timed in its thread, and the
+    other stages are those beside an update, unless there never was one.
 
     :param contender: a `Contender`.
     :param sequences: list of `Sequence`; the tracker starts once in each.
@@ -26,19 +27,22 @@ def measure_row(contender, sequences, frames):
     """
     tracker = contender.create()
     tracker.warm_up()
-    times = {stage: [] for stage in STAGES}
+    times, alone = ({stage: [] for stage in STAGES} for _ in range(2))
     beside = contender.runtime.learning == 'background'
     with _timed_updates(times['learn']) if beside else nullcontext():
         for sequence in sequences:
             images, box = targets(sequence, frames)
             _timed(times['start'], tracker.start, next(images), box)
             for image in images:
-                _timed(times['locate'], tracker.locate, image)
+                apart = beside and not tracker.progress.running
+                _timed(alone['locate'] if apart else times['locate'], tracker.locate, image)
                 begin = time.perf_counter()
                 changed = tracker.learn() and not beside
-                times['learn' if changed else 'gather'].append(time.perf_counter() - begin)
+                apart = beside and not tracker.progress.running
+                stage = 'learn' if changed else 'gather'
+                (alone if apart else times)[stage].append(time.perf_counter() - begin)
     return Row(contender.tracker, tracker.settings.as_dict(),
-               {stage: _duration(seconds) for stage, seconds in times.items()},
+               {stage: _duration(seconds or alone[stage]) for stage, seconds in times.items()},
                contender.runtime.learning)
 
 

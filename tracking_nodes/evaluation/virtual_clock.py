@@ -22,7 +22,17 @@ class VirtualClock:
         """
         self._arrivals = np.asarray(arrivals, dtype=np.int64)
         self._next = first
-        self.now = int(self._arrivals[first])
+        self.now = self._free = int(self._arrivals[first])
+
+    @property
+    def late(self):
+        """Return whether the image after the one taken last has arrived."""
+        return self._next < len(self._arrivals) and self._arrivals[self._next] <= self.now
+
+    @property
+    def busy(self):
+        """Return whether something runs beside the frames."""
+        return self.now < self._free
 
     def due(self, index):
         """
@@ -42,6 +52,15 @@ class VirtualClock:
         """Let time pass."""
         self.now += nanoseconds
 
+    def beside(self, nanoseconds):
+        """Let something run beside the frames, after what does already; return when it ends."""
+        self._free = max(self.now, self._free) + nanoseconds
+        return self._free
+
+    def await_beside(self):
+        """Let time pass until nothing runs beside the frames."""
+        self.now = max(self.now, self._free)
+
 
 class VirtualThread(Executor):
     """
@@ -58,12 +77,11 @@ class VirtualThread(Executor):
         :param clock: a `VirtualClock`.
         :param duration: function that returns what a piece of work takes, ns.
         """
-        self._clock, self._duration, self._free = clock, duration, clock.now
+        self._clock, self._duration = clock, duration
 
     def submit(self, work, /, *arguments):
         """Do the work and return its `Future`, not done before its time."""
-        self._free = max(self._clock.now, self._free) + self._duration()
-        future = _Later(self._clock, self._free)
+        future = _Later(self._clock, self._clock.beside(self._duration()))
         try:
             future.set_result(work(*arguments))
         except Exception as error:
@@ -72,7 +90,7 @@ class VirtualThread(Executor):
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Let time pass until all work is done: nobody moves the clock after the end."""
-        self._clock.now = max(self._clock.now, self._free)
+        self._clock.await_beside()
 
 
 class _Later(Future):

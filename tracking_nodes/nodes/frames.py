@@ -52,6 +52,12 @@ class NewestSlot:
             self._filled.notify()
         return replaced
 
+    @property
+    def filled(self):
+        """Return whether a frame waits to be taken."""
+        with self._filled:
+            return self._frame is not None
+
     def take(self, timeout):
         """Return the newest frame, or None when none comes within `timeout` seconds."""
         with self._filled:

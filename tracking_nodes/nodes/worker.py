@@ -15,7 +15,7 @@ from tracking_nodes.nodes.pursuit import Pursuit
 from tracking_nodes.nodes.requests import Forget, StartRequest
 from tracking_nodes.nodes.start_inputs import candidates_allowed
 from tracking_nodes.nodes.state_file import StateFile
-from tracking_nodes.online.background import learning_thread, updates_in
+from tracking_nodes.online.background import learning_thread, updates_in, updates_in_time
 from tracking_nodes.trackers.presence import State
 from tracking_nodes.trackers.together import look_together
 
@@ -126,7 +126,7 @@ class Worker:
         return not self._thread.is_alive()
 
     def _run(self):
-        with updates_in(learning_thread()):
+        with updates_in(learning_thread()), updates_in_time(lambda: self.images.slot.filled):
             self._answer()
 
     def _answer(self):

@@ -10,6 +10,7 @@ from tracking_nodes.nn.device import give_way, side_stream
 
 
 _shared = ContextVar('shared', default=None)
+_late = ContextVar('late', default=lambda: False)
 
 
 @contextmanager
@@ -22,11 +23,31 @@ def updates_in(executor):
 
     :param executor: a `concurrent.futures.Executor`, for all learners.
     """
-    token = _shared.set(executor)
+    with _set(_shared, executor):
+        yield
+
+
+@contextmanager
+def updates_in_time(late):
+    """
+    Let no update begin in this context while frames are late, unless one was just put off.
+
+    An update takes cores and memory from the frames beside it. Where frames fall behind the
+    camera, one without an update beside it can catch up.
+
+    :param late: function that returns whether the next image waits already.
+    """
+    with _set(_late, late):
+        yield
+
+
+@contextmanager
+def _set(variable, value):
+    token = variable.set(value)
     try:
         yield
     finally:
-        _shared.reset(token)
+        variable.reset(token)
 
 
 def learning_thread():
@@ -44,7 +65,8 @@ class BackgroundLearner:
 
     It does one update at a time: what is due meanwhile is skipped, never queued. All methods are
     called by the thread of the frames, and none waits. skipped and failed: how many updates were,
-    since the last `drop`. The thread ends with its learner, or with the update at hand after it.
+    since the last `drop`. put_off: whether the last one was, since frames are late; the next is
+    not. The thread ends with its learner, or with the update at hand after it.
     """
 
     def __init__(self, device):
@@ -57,6 +79,7 @@ class BackgroundLearner:
         self._executor = learning_thread()
         self._future = self._adopt = self._begun = None
         self.skipped = self.failed = 0
+        self.put_off = False
 
     @property
     def running(self):
@@ -67,7 +90,7 @@ class BackgroundLearner:
 
     def submit(self, snapshot, train, adopt):
         """
-        Begin an update, unless one is running or waits to be taken over.
+        Begin an update, unless one is running, waits to be taken over, or is put off.
 
         :param snapshot: function of nothing, called at once; returns what `train` is to know.
         :param train: function of the snapshot, called in the other thread; it leaves alone
@@ -75,7 +98,9 @@ class BackgroundLearner:
         :param adopt: function of what was learned, called by a later `take_over`.
         :return: whether it began; otherwise it counts as skipped.
         """
-        if self._adopt is not None or self.running:
+        busy = self._adopt is not None or self.running
+        self.put_off = not busy and not self.put_off and _late.get()()
+        if busy or self.put_off:
             self.skipped += 1
             return False
         self._begun = time.monotonic()
@@ -112,6 +137,7 @@ class BackgroundLearner:
         if not self.running:
             self._future = None
         self.skipped = self.failed = 0
+        self.put_off = False
 
 
 def _event(stream):

@@ -68,7 +68,7 @@ class Progress:
     """
     How far the learning of a target has come.
 
-    updates: how many changed the model. skipped: how many did not begin since one was running.
+    updates: how many changed the model. skipped: how many did not begin when they were due.
     failed: how many ended in an error in the background. running: whether one is under way
     there. taught: when the last frame came that the model has learned from, `time.monotonic()`
     seconds, None without a target.
@@ -150,9 +150,10 @@ class Tracker(ABC):
         """
         Take up what the last located frame taught, by the tracker's own update schedule.
 
-        In the background this begins an update, or skips it while one is running. What one has
-        learned counts from the next call of `locate` or `learn` after its end; the error it ended
-        in is raised by the next `learn`, and the model stays as it was.
+        In the background this begins an update, skips it while one is running, or puts it off
+        while frames are late (`online.background.updates_in_time`). What one has learned counts
+        from the next call of `locate` or `learn` after its end; the error it ended in is raised
+        by the next `learn`, and the model stays as it was.
 
         :return: whether the model changed since the last call.
         :raises NotStartedError: no target was given yet.

@@ -331,7 +331,8 @@ class DetectionTracker(Looker, Tracker):
         update = JointUpdate(list(turns.values()), (self.runtime.seed, self._index))
         with stage('learning'):
             begun = self._submit(update.snapshot, update.train, update.adopt)
-        self._missed = [] if begun else [each for each in turns.values() if each.made_up]
+        self._missed = [] if begun else [each for each in turns.values()
+                                         if each.made_up or self._background.put_off]
 
     def _gather(self):
         """Take samples of a believed frame into memory."""

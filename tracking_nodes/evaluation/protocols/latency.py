@@ -5,7 +5,7 @@ Each ground-truth time is paired with the newest output that existed by then (Li
 Towards Streaming Perception, ECCV 2020; Li et al.: Predictive Visual Tracking, 2021). The same
 tracker's one-pass score, for which the camera does wait, stands beside it. See `docs/latency.md`.
 """
-from contextlib import contextmanager
+from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass, replace
 import time
 
@@ -98,13 +98,14 @@ class Latency(Protocol):
         if trial.name == OFFLINE:
             # With a profile nothing depends on this machine: an update is done by the next frame.
             still = VirtualClock(sequence.stamps, trial.first)
-            with self._updates(tracker, still, lambda stage, measured: 0):
+            with self._updates(tracker, still, lambda stage, measured: 0, lambda: False):
                 return run_pass(tracker, sequence, trial.first, trial.last, box, on_frame)
         flow = CameraFlow() if self.compensation == 'flow' else None
         answers = _Answers(sequence, trial, Extrapolator() if self.compensation else None)
         if self.clock == WALL:
-            with LiveCamera(sequence, trial.first) as camera:
-                worker = _Worker(tracker, camera, self._latencies(tracker, None), flow)
+            with (LiveCamera(sequence, trial.first) as camera,
+                  self._updates(tracker, camera, None, lambda: camera.late)):
+                worker = _Worker(tracker, camera, self._latencies(tracker, None, None), flow)
                 return _look(worker, answers, box, on_frame)
         random = np.random.default_rng([tracker.runtime.seed, *sequence.name.encode()])
         arrivals = sequence.stamps
@@ -113,30 +114,36 @@ class Latency(Protocol):
             # An image never overtakes another.
             arrivals = np.maximum.accumulate(sequence.stamps + delays)
         clock = VirtualClock(arrivals, trial.first)
-        latencies = self._latencies(tracker, random)
+        latencies = self._latencies(tracker, clock, random)
         worker = _Worker(tracker, clock, latencies, flow)
-        with self._updates(tracker, clock, latencies):
+        with self._updates(tracker, clock, latencies, lambda: clock.late):
             return _follow(worker, answers, box, on_frame)
 
     @contextmanager
-    def _updates(self, tracker, clock, latencies):
-        """Let updates in the background take the profile's time in this context."""
-        if self.profile is None or tracker.runtime.learning == 'inline':
+    def _updates(self, tracker, clock, latencies, late):
+        """Let updates in the background take the profile's time, and give way to late frames."""
+        if tracker.runtime.learning == 'inline':
             yield
             return
         # Not above: what does not learn may not have loaded PyTorch.
-        from tracking_nodes.online.background import updates_in
+        from tracking_nodes.online.background import updates_in, updates_in_time
 
-        with VirtualThread(clock, lambda: latencies('learn', None)) as thread, updates_in(thread):
+        with ExitStack() as around:
+            if self.profile is not None:
+                around.enter_context(updates_in(around.enter_context(
+                    VirtualThread(clock, lambda: latencies('learn', None)))))
+            around.enter_context(updates_in_time(late))
             yield
 
-    def _latencies(self, tracker, random):
+    def _latencies(self, tracker, clock, random):
         """Return what turns a stage and its measured ns into the ns that the clock moves."""
         if self.profile is None:
             return lambda stage, measured: measured
         # A profile is of trackers: what looks at the camera's motion counts only where measured.
-        stages = {**self.profile.stages(tracker), 'flow': Duration(0.0)}
-        return lambda stage, measured: stages[stage].draw(random)
+        beside = {**self.profile.stages(tracker), 'flow': Duration(0.0)}
+        alone = {**beside, **{stage: self.profile.stages_alone(tracker)[stage]
+                              for stage in ('locate', 'gather')}}
+        return lambda stage, measured: (beside if clock.busy else alone)[stage].draw(random)
 
     def _score_tracker(self, sequences, variant):
         online, offline = (
