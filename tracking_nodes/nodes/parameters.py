@@ -38,7 +38,8 @@ class NodeSettings(Settings):
     learning: str = setting(
         'background', 'how the model is updated: inline, after the answer and before the next '
         'image, or in the background, in a thread of its own from which the new model is taken '
-        'over between two images; an update that is due while one runs is skipped',
+        'over between two images; an update that is due while one runs is skipped, and one that '
+        'is due while the next image waits is put off by an image',
         choices=LEARNING, source="measured: one in a hundred of RMAN's images took 0.79 s or "
         'more inline, 0.10 s in the background')
     autostart: bool = setting(
