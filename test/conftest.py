@@ -34,6 +34,15 @@ else:
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
+@pytest.fixture
+def own_domain(monkeypatch):
+    """Let the nodes of this test see none of an earlier test, of which DDS tells for a while."""
+    domain, file = reserve_domain()
+    monkeypatch.setenv('ROS_DOMAIN_ID', str(domain))
+    yield
+    file.close()
+
+
 @pytest.fixture(scope='session')
 def tracking_data():
     """Return the folder of real sequences, or skip the test where there is none."""

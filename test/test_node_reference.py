@@ -35,7 +35,7 @@ def test_configuration_holds_every_default():
     assert all(type(values[spec.name]) is spec.kind for spec in specs(NodeSettings))
 
 
-def test_documented_topics_are_those_of_the_node():
+def test_documented_topics_are_those_of_the_node(own_domain):
     with Bench() as bench:
         def named(rows):
             return {(row.name.replace('<image>', '/image').replace('~', '/tracker')
